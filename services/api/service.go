@@ -81,7 +81,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.streams = v4.NewStreams(cfg.Streams, s.ending)
 	s.device = device.New(cfg.answerTimeout, s.store, s.streams, s.ending, m.rows)
 	s.access = access.New(access.Config{Account: cfg.Account, SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain,
-		ConsoleAudiences: cfg.ConsoleAudiences, Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store, m.providers)
+		ConsoleAudiences: cfg.ConsoleAudiences, Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost,
+		ProbeTimeout: cfg.ProbeTimeout}, s.store, m.providers)
 	s.posture = posture.New(
 		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
 			ProbeTimeout: cfg.ProbeTimeout},

@@ -17,7 +17,8 @@ var consolePermission = v4.Permission{Scope: permission.Members, Edit: true}
 // guardConsole returns an error if a request changes an application of the console without the permission to make
 // members.
 func (s *API) guardConsole(c *v4.Call, app *proto.Application) error {
-	if !slices.Contains(s.cfg.ConsoleAudiences, app.AUD) || permission.Permits(c.Token, consolePermission, proto.Account{}) {
+	if !slices.Contains(s.cfg.ConsoleAudiences, app.AUD) ||
+		permission.Permits(c.Token, consolePermission, proto.Account{}) {
 		return nil
 	}
 	return permission.Denied(consolePermission)

@@ -87,8 +87,14 @@ func (f *Fixture) StoreConfig(kind topology.Kind, id proto.ID, m proto.Message) 
 func (c *Console) Login(email string) *proto.Session {
 	c.f.T.Helper()
 	now := proto.At(c.f.Clock.Now())
-	s := &proto.Session{Nonce: strings.ToLower(rand.Text()[:16]), Email: email, Name: "Somebody", IDP: c.Provider, StartedAt: now,
-		ExpiresAt: now.Add(time.Hour)}
+	s := &proto.Session{
+		Nonce:     strings.ToLower(rand.Text()[:16]),
+		Email:     email,
+		Name:      "Somebody",
+		IDP:       c.Provider,
+		StartedAt: now,
+		ExpiresAt: now.Add(time.Hour),
+	}
 	c.f.StoreLogin(s)
 	return s
 }

@@ -47,7 +47,8 @@ func (s *API) Routes() []v4.Route {
 func (*API) Describe(d *openapi.Description) {
 	d.Add(openapi.Operations{"GET " + path: {
 		Summary: "Get an overview of the account",
-		Details: "Outcomes of each check with a few earlier polls, the status and the freshness of each integration's pages, " +
+		Details: "Outcomes of each check with a few earlier polls, the status and the freshness of each integration's " +
+			"pages, " +
 			"and what ends within the next days. The members exemptions, service_tokens and api_tokens are null without the " +
 			"permission to read them. It reads no results, so that it is as quick for 1,000,000 devices as for ten.",
 		Result: openapi.Of[view](),

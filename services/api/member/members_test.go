@@ -43,7 +43,12 @@ func TestMembers(t *testing.T) {
 	}
 	policy := ada["policies"].([]any)[0]
 	if apitest.At(policy, "access") != "allow" ||
-		fmt.Sprint(apitest.At(policy, "permission_groups")) != fmt.Sprintf("[map[id:%s name:Administrator]]", administrator) ||
+		fmt.Sprint(
+			apitest.At(policy, "permission_groups"),
+		) != fmt.Sprintf(
+			"[map[id:%s name:Administrator]]",
+			administrator,
+		) ||
 		fmt.Sprint(apitest.At(policy, "resource_groups")) !=
 			fmt.Sprintf("[map[id:%s name:com.cloudflare.api.account.%s]]", f.Account, f.Account) {
 		t.Errorf("%v", policy)
@@ -218,7 +223,8 @@ func TestRoles(t *testing.T) {
 	if len(all) != 3 || info["total_count"] != 3. || all[0]["id"] != administrator {
 		t.Fatalf("%v %v", all, info)
 	}
-	for n, want := range map[int]string{0: "map[edit:true read:true]", 1: "map[edit:true read:true]", 2: "map[edit:false read:true]"} {
+	for n, want := range map[int]string{0: "map[edit:true read:true]", 1: "map[edit:true read:true]",
+		2: "map[edit:false read:true]"} {
 		if got := fmt.Sprint(apitest.At(all[n], "permissions", "posture")); got != want {
 			t.Errorf("%v: %s", all[n]["name"], got)
 		}

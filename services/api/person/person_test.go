@@ -45,7 +45,16 @@ func TestPeopleHaveTheirRoles(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t, apitest.WithConsole)
 	c := f.StartConsole()
-	ada, eve, ron := c.Member("Ada@Example.com", administrator), c.Member("eve@example.com", editor), c.Member("ron@example.com", reader)
+	ada, eve, ron := c.Member(
+		"Ada@Example.com",
+		administrator,
+	), c.Member(
+		"eve@example.com",
+		editor,
+	), c.Member(
+		"ron@example.com",
+		reader,
+	)
 	for _, try := range []struct{ token, method, path, want string }{
 		{ron, "GET", tags, allowed}, {ron, "POST", tags, unauthorized}, {ron, "DELETE", tags + "/a", unauthorized},
 		{eve, "POST", tags, "201/0"}, {eve, "POST", "/members", unauthorized}, {eve, "GET", "/members", allowed},
@@ -81,7 +90,8 @@ func TestPeopleHaveTheirRoles(t *testing.T) {
 		t.Errorf("%v", all)
 	}
 	newer, _ := f.List("/logs/audit?since=2020-01-01T00:00:00Z&before=2200-01-01T00:00:00Z&actor_email=eve@example.com")
-	if len(newer) != 1 || apitest.At(newer[0], "actor", "type") != "user" || apitest.At(newer[0], "actor", "context") != "dash" {
+	if len(newer) != 1 || apitest.At(newer[0], "actor", "type") != "user" ||
+		apitest.At(newer[0], "actor", "context") != "dash" {
 		t.Errorf("%v", newer)
 	}
 	me := f.Through(ada, "GET", "/plumbline/me", nil)
@@ -95,7 +105,8 @@ func TestPeopleHaveTheirRoles(t *testing.T) {
 		fmt.Sprint(apitest.At(view, "permissions", "members")) != "map[edit:false read:true]" {
 		t.Errorf("%s", me.Body)
 	}
-	if own := f.Want(200, "GET", "/plumbline/me", nil); own["type"] != "token" || own["all"] != true || own["email"] != "" {
+	if own := f.Want(200, "GET", "/plumbline/me", nil); own["type"] != "token" || own["all"] != true ||
+		own["email"] != "" {
 		t.Errorf("%v", own)
 	}
 	// Without an account in the path, the account is the console's.
@@ -209,7 +220,8 @@ func TestForeignTokens(t *testing.T) {
 		t.Errorf("another account: %s", got)
 	}
 	// The console's server never sends these; a browser behind a gateway would.
-	for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
+	for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"},
+		{"Origin", "https://evil.example"}} {
 		req := f.PersonRequest(own, "POST", f.Path(tags), map[string]any{"name": "x"})
 		req.Header.Set(header[0], header[1])
 		if got := refusal(f.Send(req)); got != unauthorized {
@@ -238,7 +250,11 @@ func TestPeopleWithoutMembership(t *testing.T) {
 	elsewhere := *f
 	elsewhere.Account = proto.NewAccount()
 	id := topology.MemberID(elsewhere.Account, "bob@example.com")
-	elsewhere.StoreConfig(topology.KindMember, id, &proto.Member{ID: id, Email: "bob@example.com", Roles: []string{administrator}})
+	elsewhere.StoreConfig(
+		topology.KindMember,
+		id,
+		&proto.Member{ID: id, Email: "bob@example.com", Roles: []string{administrator}},
+	)
 	for _, email := range []string{"bob@example.com", "nobody@example.com", "\u212aim@example.com", "kim@example.com.",
 		"kim@example.com ", "kim+a@example.com", "k\u0131m@example.com"} {
 		s := c.Login(email)
@@ -252,7 +268,8 @@ func TestPeopleWithoutMembership(t *testing.T) {
 	}
 	// A member of the other account cannot use this console's token there.
 	at := "/client/v4/accounts/" + elsewhere.Account.String() + tags
-	if got := refusal(f.Send(f.PersonRequest(c.Sign(c.Claims(c.Login("bob@example.com"))), "GET", at, nil))); got != unauthorized {
+	bob := f.PersonRequest(c.Sign(c.Claims(c.Login("bob@example.com"))), "GET", at, nil)
+	if got := refusal(f.Send(bob)); got != unauthorized {
 		t.Errorf("%s", got)
 	}
 }
@@ -338,7 +355,8 @@ func TestNoConsole(t *testing.T) {
 	for _, aud := range []string{"", "x", strings.ToUpper(strings.Repeat("c", 64)), strings.Repeat("c", 63)} {
 		cfg := f.Config
 		cfg.ConsoleAudiences = []string{aud}
-		if _, err := api.New(cfg, api.Deps{Bus: f.Link, Clock: f.Clock, Metrics: prometheus.NewRegistry()}); err == nil || !strings.Contains(err.Error(), "--console-aud") {
+		if _, err := api.New(cfg, api.Deps{Bus: f.Link, Clock: f.Clock, Metrics: prometheus.NewRegistry()}); err == nil ||
+			!strings.Contains(err.Error(), "--console-aud") {
 			t.Errorf("%q: %v", aud, err)
 		}
 	}
@@ -357,8 +375,9 @@ func TestTheConsoleIsGuarded(t *testing.T) {
 	if got := refusal(f.Through(eve, "PUT", console, app("console.example.com"))); got != unauthorized {
 		t.Errorf("an editor moves the console: %s", got)
 	}
-	for domain, want := range map[string]string{"console.example.com/x": unauthorized, "console.example.com:8443": unauthorized,
-		"CONSOLE.example.com/y": unauthorized, "other.example.com": "201/0", "*.example.com": "201/0"} {
+	for domain, want := range map[string]string{"console.example.com/x": unauthorized,
+		"console.example.com:8443": unauthorized,
+		"CONSOLE.example.com/y":    unauthorized, "other.example.com": "201/0", "*.example.com": "201/0"} {
 		if got := refusal(f.Through(eve, "POST", "/access/apps", app(domain))); got != want {
 			t.Errorf("an editor serves %s: %s, want %s", domain, got, want)
 		}

@@ -18,7 +18,12 @@ func TestStreamsEndWithTheMembership(t *testing.T) {
 	f := apitest.Start(t, apitest.WithConsole)
 	c := f.StartConsole()
 	token := c.Member("ron@example.com", reader)
-	req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+f.API.Addr()+f.Path("/plumbline/results/stream"), nil)
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		"GET",
+		"http://"+f.API.Addr()+f.Path("/plumbline/results/stream"),
+		nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,8 +78,13 @@ func (s *API) record(ctx context.Context, t *test) error {
 	for n, p := range view {
 		names[n] = p.Name
 	}
-	told := store.Change{Action: store.ActionTest, Kind: auditKind, ID: t.record.ID.String(), Name: strings.Join(names, ", "),
-		After: startedTest{t.record.ID, view}}
+	told := store.Change{
+		Action: store.ActionTest,
+		Kind:   auditKind,
+		ID:     t.record.ID.String(),
+		Name:   strings.Join(names, ", "),
+		After:  startedTest{t.record.ID, view},
+	}
 	action, err := s.store.BeginAction(ctx, t.account, told)
 	if err != nil {
 		return err

@@ -160,7 +160,10 @@ func (s *API) draftIntegration(a proto.Account, q *testRequest) (*proto.Integrat
 		change.apply(&i)
 	}
 	if i.Type != proto.TypeCustomS2S {
-		return nil, invalidIntegration("integrations of type %s are stored but not polled, so there is no call to test", i.Type)
+		return nil, invalidIntegration(
+			"integrations of type %s are stored but not polled, so there is no call to test",
+			i.Type,
+		)
 	}
 	return &i, nil
 }
@@ -209,7 +212,10 @@ func (s *API) testCall(ctx context.Context, a proto.Account, i *proto.Integratio
 	switch {
 	case errors.Is(err, bus.ErrNoResponders):
 		s.probes.WithLabelValues("no_fetcher").Inc()
-		return nil, noFetcher(err, "the scoring API could not be tested because no fetcher is running: start one, then try again")
+		return nil, noFetcher(
+			err,
+			"the scoring API could not be tested because no fetcher is running: start one, then try again",
+		)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, bus.ErrTimeout):
 		s.probes.WithLabelValues("no_answer").Inc()
 		return nil, noFetcher(err, "the scoring API could not be tested: no fetcher reported within %v; try again",

@@ -92,7 +92,8 @@ func TestTestOfAStoredIntegration(t *testing.T) {
 		}
 		outcomes = append(outcomes, decision["outcome"].(string)+" "+decision["reason"].(string))
 	}
-	if got := strings.Join(outcomes, ", "); got != "pass score, fail score, unknown missing, unknown invalid_score, pass score" {
+	const all = "pass score, fail score, unknown missing, unknown invalid_score, pass score"
+	if got := strings.Join(outcomes, ", "); got != all {
 		t.Errorf("outcomes %s", got)
 	}
 	connection, credential := v["connection"].(map[string]any), v["credential"].(map[string]any)
@@ -129,7 +130,10 @@ func TestTestKeepsASecretWithItsHost(t *testing.T) {
 	f.Want(200, "POST", testPath, map[string]any{"integration_id": id, "integration": map[string]any{
 		"config": map[string]any{"api_url": "https://other.example.com", "access_client_secret": "another"}}})
 	probes := f.Fetcher.Probes()
-	if p := probes[len(probes)-1]; secretOf(f, proto.Integration{ID: p.Integration, SealedSecret: p.SealedSecret}) != "another" {
+	if p := probes[len(probes)-1]; secretOf(
+		f,
+		proto.Integration{ID: p.Integration, SealedSecret: p.SealedSecret},
+	) != "another" {
 		t.Errorf("tested with another secret: %+v", p)
 	}
 	if got := storedIntegration(f, id); secretOf(f, got) != apitest.Secret {

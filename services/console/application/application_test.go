@@ -17,8 +17,11 @@ func stored(change ...func(object)) object {
 	a := object{"id": "a1", "name": consoletest.Hostile, "type": "self_hosted", "aud": strings.Repeat("c", 64),
 		"destinations": []any{object{"type": "public", "uri": "wiki.example.com"}}, "domain": "wiki.example.com",
 		"x_origin_url": "http://10.0.0.5", "session_duration": "24h", "created_at": "2026-11-01T00:00:00Z", "logo_url": "kept",
-		"policies": []any{policy(), object{"id": "p2", "name": "Shared", "decision": "allow", "reusable": true, "precedence": 2,
-			"include": []any{object{"email_domain": object{"domain": "example.com"}}}}}}
+		"policies": []any{
+			policy(),
+			object{"id": "p2", "name": "Shared", "decision": "allow", "reusable": true, "precedence": 2,
+				"include": []any{object{"email_domain": object{"domain": "example.com"}}}},
+		}}
 	for _, f := range change {
 		f(a)
 	}
@@ -73,7 +76,8 @@ func TestApplications(t *testing.T) {
 	c := start(t, nil)
 	c.Get("/applications").Has(200, "wiki.example.com", "Service Auth, Allow", "http://10.0.0.5").Safe()
 	c.Get("/applications/a1").Has(200, "Audience tag", "Service token posture-api", "Any service token",
-		"Posture check passed EDR healthy", "E-mail addresses ending in example.com", "reusable", "Copy as", "Check a user").Safe()
+		"Posture check passed EDR healthy", "E-mail addresses ending in example.com", "reusable", "Copy as", "Check a user").
+		Safe()
 	c.Get("/applications/a1/delete").Has(200, "denies requests to them", "2 policies go with it").Safe()
 	c.Get("/applications/none").Has(404)
 	c.Get("/policies").Has(200, "Posture check passed EDR healthy", "Add reusable policy").Safe()
@@ -81,8 +85,15 @@ func TestApplications(t *testing.T) {
 		"GET /access/policies": consoletest.Answer([]any{})})
 	empty.Get("/applications").Has(200, "No applications yet").Safe()
 	empty.Get("/policies").Has(200, "No reusable policies").Safe()
-	start(t, map[string]http.HandlerFunc{"GET /access/apps/a1": consoletest.Answer(stored(func(a object) { a["policies"] = []any{} }))}).
-		Get("/applications/a1").Has(200, "the gateway denies every request").Safe()
+	start(
+		t,
+		map[string]http.HandlerFunc{
+			"GET /access/apps/a1": consoletest.Answer(stored(func(a object) { a["policies"] = []any{} })),
+		},
+	).
+		Get("/applications/a1").
+		Has(200, "the gateway denies every request").
+		Safe()
 	start(t, map[string]http.HandlerFunc{"GET /access/service_tokens": consoletest.Refuse(403, "no")}).
 		Get("/applications/a1").Has(200, "Service token t1")
 	consoletest.Down(t, application.Register).Get("/applications").Has(502)
@@ -90,7 +101,9 @@ func TestApplications(t *testing.T) {
 
 func TestSaveAnApplication(t *testing.T) {
 	c := start(t, map[string]http.HandlerFunc{"POST /access/apps": consoletest.Answer(stored()),
-		"PUT /access/apps/a1": consoletest.Answer(stored()), "POST /access/apps/a1/revoke_tokens": consoletest.Answer(object{}),
+		"PUT /access/apps/a1": consoletest.Answer(
+			stored(),
+		), "POST /access/apps/a1/revoke_tokens": consoletest.Answer(object{}),
 		"DELETE /access/apps/a1": consoletest.Refuse(409, "something needs it")})
 	p := c.Post("/applications", url.Values{"name": {"Wiki"}, "domains": {" wiki.example.com\r\n*.example.com/x "},
 		"x_origin_url": {""}, "session_duration": {"1h"}})
@@ -99,30 +112,42 @@ func TestSaveAnApplication(t *testing.T) {
 	}
 	body := sent(t, c.Asked("POST")[0].Body)
 	if text(t, body["destinations"]) != `[{"type":"public","uri":"wiki.example.com"},{"type":"public","uri":"*.example.com/x"}]` ||
-		body["domain"] != "wiki.example.com" || body["type"] != "self_hosted" || body["x_origin_url"] != nil {
+		body["domain"] != "wiki.example.com" ||
+		body["type"] != "self_hosted" ||
+		body["x_origin_url"] != nil {
 		t.Errorf("%v", body)
 	}
-	if p := c.Post("/applications/a1", url.Values{"name": {"New"}, "domains": {"b.example.com"}, "x_origin_url": {"http://10.0.0.6"}}); p.Status != 303 {
+	if p := c.Post("/applications/a1", url.Values{"name": {"New"}, "domains": {"b.example.com"},
+		"x_origin_url": {"http://10.0.0.6"}}); p.Status != 303 {
 		t.Errorf("%d %s", p.Status, p.Text())
 	}
 	body = sent(t, c.Asked("PUT")[0].Body)
-	if body["name"] != "New" || body["logo_url"] != "kept" || body["policies"] != nil || body["id"] != nil || body["created_at"] != nil ||
-		body["session_duration"] != "24h" || body["x_origin_url"] != "http://10.0.0.6" {
+	if body["name"] != "New" || body["logo_url"] != "kept" || body["policies"] != nil || body["id"] != nil ||
+		body["created_at"] != nil ||
+		body["session_duration"] != "24h" ||
+		body["x_origin_url"] != "http://10.0.0.6" {
 		t.Errorf("%v", body)
 	}
-	c.Post("/applications", url.Values{"name": {""}, "domains": {""}}).Has(422, "Enter a name.", "at least one host").Safe()
+	c.Post("/applications", url.Values{"name": {""}, "domains": {""}}).
+		Has(422, "Enter a name.", "at least one host").
+		Safe()
 	if p := c.Post("/applications/a1/revoke", nil); p.Status != 303 {
 		t.Errorf("%d", p.Status)
 	}
 	c.Post("/applications/a1/delete", nil).Has(409, "Not deleted.", "something needs it").Safe()
-	refused := start(t, map[string]http.HandlerFunc{"PUT /access/apps/a1": consoletest.Refuse(409, "another application has it")})
+	refused := start(
+		t,
+		map[string]http.HandlerFunc{"PUT /access/apps/a1": consoletest.Refuse(409, "another application has it")},
+	)
 	refused.Post("/applications/a1", url.Values{"name": {"New"}, "domains": {"b.example.com"}}).
 		Has(422, "Another application has it", "b.example.com").Safe()
 }
 
 func TestRules(t *testing.T) {
 	c := start(t, map[string]http.HandlerFunc{"POST /access/apps/a1/policies": consoletest.Answer(policy()),
-		"PUT /access/apps/a1/policies/p1": consoletest.Answer(policy()), "PUT /access/policies/p1": consoletest.Answer(policy()),
+		"PUT /access/apps/a1/policies/p1": consoletest.Answer(
+			policy(),
+		), "PUT /access/policies/p1": consoletest.Answer(policy()),
 		"DELETE /access/policies/p1": consoletest.Refuse(400, "an application has it")})
 	c.Get("/applications/a1/policies/new").Has(200, "Service Auth", "Include", "Require", "Exclude").Safe()
 	page := c.Get("/applications/a1/policies/p1").Has(200, "Delete…").Safe()
@@ -139,9 +164,26 @@ func TestRules(t *testing.T) {
 		}
 		return v
 	}
-	p := c.Post("/applications/a1/policies", form("include.0.selector", "service_token", "include.0.value", "posture-api",
-		"include.3.selector", "everyone", "include.1.selector", "", "require.0.selector", "device_posture", "require.0.value", "c1",
-		"exclude.0.selector", "json", "exclude.0.value", `{"oidc":{"x":"y"}}`, "precedence", "3"))
+	p := c.Post("/applications/a1/policies", form(
+		"include.0.selector",
+		"service_token",
+		"include.0.value",
+		"posture-api",
+		"include.3.selector",
+		"everyone",
+		"include.1.selector",
+		"",
+		"require.0.selector",
+		"device_posture",
+		"require.0.value",
+		"c1",
+		"exclude.0.selector",
+		"json",
+		"exclude.0.value",
+		`{"oidc":{"x":"y"}}`,
+		"precedence",
+		"3",
+	))
 	if p.Status != 303 || p.Header.Get("Location") != "/applications/a1" {
 		t.Fatalf("%d %s", p.Status, p.Text())
 	}
@@ -153,7 +195,8 @@ func TestRules(t *testing.T) {
 	}
 	// A save keeps the members that the form does not have.
 	c.Post("/applications/a1/policies/p1", form("include.0.selector", "everyone"))
-	if body := sent(t, c.Asked("PUT")[0].Body); text(t, body["mfa_config"]) != `{"kept":true}` || body["precedence"] != 1.0 {
+	if body := sent(t, c.Asked("PUT")[0].Body); text(t, body["mfa_config"]) != `{"kept":true}` ||
+		body["precedence"] != 1.0 {
 		t.Errorf("%v", body)
 	}
 	if p := c.Post("/policies/p1", form("include.0.selector", "everyone")); p.Header.Get("Location") != "/policies" {
@@ -179,7 +222,12 @@ func TestTester(t *testing.T) {
 	c := start(t, map[string]http.HandlerFunc{
 		"POST /access/policy-tests": consoletest.Answer(object{"id": "x1", "status": "processing"}),
 		"GET /access/policy-tests/x1": func(w http.ResponseWriter, r *http.Request) {
-			consoletest.Answer(object{"id": "x1", "status": status, "total_users": 2, "users_approved": 1, "users_blocked": 1})(w, r)
+			consoletest.Answer(
+				object{"id": "x1", "status": status, "total_users": 2, "users_approved": 1, "users_blocked": 1},
+			)(
+				w,
+				r,
+			)
 		},
 		"GET /access/policy-tests/x1/users": func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Get("page") != "1" {
@@ -206,7 +254,9 @@ func TestTester(t *testing.T) {
 	}
 	c.Get("/applications/a1/test/x1").Has(200, "Running").Safe()
 	status = "complete"
-	c.Fragment("/applications/a1/test/x1", "test").Has(200, "blocked@example.com", "approved@example.com", "posture_failed", "require[0]").Safe()
+	c.Fragment("/applications/a1/test/x1", "test").
+		Has(200, "blocked@example.com", "approved@example.com", "posture_failed", "require[0]").
+		Safe()
 	c.Get("/applications/a1?email=ann@example.com").Has(200, "Denied", "posture_failed").Safe()
 	c.Get("/applications/a1?email=nobody@example.com").Has(200, "Nobody with this address").Safe()
 }

@@ -88,8 +88,10 @@ func copiesOf(r *frame.Request, name string, hosts []string, origin string) []co
 func blank(r *frame.Request) error { return newPage(r, frame.NewForm("session_duration", "24h"), 0) }
 
 func newPage(r *frame.Request, f *frame.Form, status int) error {
-	return r.Page(frame.Page{Title: "New application", Nav: root, Set: set, Name: "new-application", Data: &detail{Form: f},
-		Status: status, Crumbs: []frame.Crumb{appCrumb}})
+	return r.Page(
+		frame.Page{Title: "New application", Nav: root, Set: set, Name: "new-application", Data: &detail{Form: f},
+			Status: status, Crumbs: []frame.Crumb{appCrumb}},
+	)
 }
 
 // write sets the members of an application that the form has.
@@ -176,7 +178,10 @@ func confirm(r *frame.Request) error {
 
 func confirmation(r *frame.Request, a client.Application, problem string, status int) error {
 	return r.Page(frame.Page{Title: "Delete", Nav: root, Set: set, Name: "delete", Status: status,
-		Data: &detail{app: app{a}, Problem: problem}, Crumbs: []frame.Crumb{appCrumb, {Text: a.Name, Path: root + "/" + a.ID}}})
+		Data: &detail{
+			app:     app{a},
+			Problem: problem,
+		}, Crumbs: []frame.Crumb{appCrumb, {Text: a.Name, Path: root + "/" + a.ID}}})
 }
 
 func remove(r *frame.Request) error {

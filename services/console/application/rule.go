@@ -126,7 +126,13 @@ func rowsOf(f *frame.Form, list, label string) []ruleRow {
 	free := 0
 	for n := 0; free < 2 && n < maxRules; n++ {
 		name := list + "." + strconv.Itoa(n)
-		row := ruleRow{name, label + " rule " + strconv.Itoa(n+1), f.Value(name + ".selector"), f.Value(name + ".value"), f.Errors[name]}
+		row := ruleRow{
+			name,
+			label + " rule " + strconv.Itoa(n+1),
+			f.Value(name + ".selector"),
+			f.Value(name + ".value"),
+			f.Errors[name],
+		}
 		if row.Selector == "" && row.Value == "" {
 			free++
 		}

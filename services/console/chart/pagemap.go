@@ -72,8 +72,8 @@ func PageMap(label string, pages []Freshness) template.HTML {
 	if len(pages) == 0 {
 		return ""
 	}
-	squares, each := pages, 1
-	if each = (len(pages) + mapSquares - 1) / mapSquares; each > 1 {
+	squares := pages
+	if each := (len(pages) + mapSquares - 1) / mapSquares; each > 1 {
 		squares = nil
 		for some := range slices.Chunk(pages, each) {
 			squares = append(squares, slices.Max(some))

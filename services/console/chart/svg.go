@@ -10,19 +10,13 @@ import (
 // svg builds an SVG element. Texts are escaped; numbers have at most two decimals.
 type svg struct{ strings.Builder }
 
-// newSVG begins an element of a class with a view box of w by h units, which keeps its proportions. The label describes
-// it to people who do not see it.
-func newSVG(class string, w, h float64, label string) *svg { return begin(class, w, h, label, "") }
-
-// newStrip begins an element that fills the width and height of its class, whatever its proportions.
+// newStrip begins an element of a class with a view box of w by h units. It fills the width and height of its class,
+// whatever its proportions. The label describes it to people who do not see it.
 func newStrip(class string, w, h float64, label string) *svg {
-	return begin(class, w, h, label, ` preserveAspectRatio="none"`)
-}
-
-func begin(class string, w, h float64, label, attributes string) *svg {
 	s := &svg{}
-	fmt.Fprintf(s, `<svg class="%s" viewBox="0 0 %s %s" role="img" aria-label="%s"%s>`, template.HTMLEscapeString(class),
-		unit(w), unit(h), template.HTMLEscapeString(label), attributes)
+	fmt.Fprintf(s, `<svg class="%s" viewBox="0 0 %s %s" role="img" aria-label="%s" `+
+		`preserveAspectRatio="none">`, template.HTMLEscapeString(class),
+		unit(w), unit(h), template.HTMLEscapeString(label))
 	return s
 }
 

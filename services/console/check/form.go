@@ -45,9 +45,28 @@ func operatorWord(operator string) string {
 
 // formOf returns the form of a stored check.
 func formOf(c client.Check, revision string) *frame.Form {
-	f := frame.NewForm(fieldName, c.Name, fieldIntegration, c.Input.Integration, fieldOperator, c.Input.Operator,
-		fieldScore, c.Input.Score.String(), fieldExpiration, c.Expiration,
-		fieldMode, cmp.Or(c.Mode, string(proto.ModeEnforce)), fieldRecover, c.RecoverScore.String(), fieldGrace, c.Grace, fieldRemediation, c.Remediation, fieldRevision, revision)
+	f := frame.NewForm(
+		fieldName,
+		c.Name,
+		fieldIntegration,
+		c.Input.Integration,
+		fieldOperator,
+		c.Input.Operator,
+		fieldScore,
+		c.Input.Score.String(),
+		fieldExpiration,
+		c.Expiration,
+		fieldMode,
+		cmp.Or(c.Mode, string(proto.ModeEnforce)),
+		fieldRecover,
+		c.RecoverScore.String(),
+		fieldGrace,
+		c.Grace,
+		fieldRemediation,
+		c.Remediation,
+		fieldRevision,
+		revision,
+	)
 	if b := c.Breaker; b != nil {
 		f.Values.Set(fieldShare, b.Share.String())
 		f.Values.Set(fieldFloor, b.Floor.String())
@@ -69,7 +88,10 @@ func newForm(integration string) *frame.Form {
 // expirations returns the choices of how old a score may be, with the current one.
 func expirations(current string) []frame.Choice {
 	all := []frame.Choice{{Value: "15m", Text: "15 minutes"}, {Value: "1h", Text: "1 hour"},
-		{Value: "6h", Text: "6 hours"}, {Value: "24h", Text: "1 day"}, {Value: "72h", Text: "3 days"}, {Value: "168h", Text: "7 days"},
+		{
+			Value: "6h",
+			Text:  "6 hours",
+		}, {Value: "24h", Text: "1 day"}, {Value: "72h", Text: "3 days"}, {Value: "168h", Text: "7 days"},
 		{Value: "", Text: "any age"}}
 	if !slices.ContainsFunc(all, func(c frame.Choice) bool { return c.Value == current }) {
 		all = slices.Insert(all, 0, frame.Choice{Value: current, Text: current})

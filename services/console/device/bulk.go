@@ -116,7 +116,7 @@ func runBulk(r *frame.Request) error {
 		return &frame.Problem{Status: http.StatusBadRequest, Title: "Nothing was done",
 			Text: fmt.Sprintf("An action needs 1 to %d devices.", maxBulk)}
 	}
-	text := ""
+	var text string
 	switch action := r.PathValue("action"); action {
 	case "remove":
 		text, err = "Removed", r.API.RemoveDevices(r.Context(), ids)

@@ -9,7 +9,8 @@ import (
 
 var access = kind{
 	Name: "access", Title: "Access log", log: client.LogAccess,
-	About: "Decisions about requests: logins, requests of people, and service tokens. Equal ones within a second are one " +
+	About: "Decisions about requests: logins, requests of people, and service tokens. Equal ones within a second " +
+		"are one " +
 		"line. Requests that a Bypass policy admits are not recorded, as at Cloudflare.",
 	Columns: []string{"Time", "Decision", "Who", "Application", "Reason", "From"},
 	filters: []filter{
@@ -45,7 +46,11 @@ func accessRow(l line) row {
 	who := cell{Text: first(l.text("user_email"), l.text("x_client_id"), "nobody")}
 	token, device := l.text("x_service_token_id"), l.text("x_device_id")
 	if token != "" && l.text("user_email") == "" {
-		who = cell{Text: "Service token " + shortID(token), Path: "/tokens/" + url.PathEscape(token), Sub: shortID(l.text("x_client_id"))}
+		who = cell{
+			Text: "Service token " + shortID(token),
+			Path: "/tokens/" + url.PathEscape(token),
+			Sub:  shortID(l.text("x_client_id")),
+		}
 	}
 	app, check := l.text("app_uid"), l.text("x_check_id")
 	reason := cell{Text: l.text("x_reason"), Sub: l.text("x_posture")}

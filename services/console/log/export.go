@@ -13,8 +13,9 @@ import (
 // exportPage is the number of lines of one request to the API.
 const exportPage = "500"
 
-// export sends every line that the filters select, the newest first, as NDJSON or CSV. It reads the API page by page, as
-// fast as the browser takes the lines. If the API fails, the download fails too: a file is never silently incomplete.
+// export sends every line that the filters select, the newest first, as NDJSON or CSV. It reads the API page by page,
+// as fast as the browser takes the lines. If the API fails, the download fails too: a file is never silently
+// incomplete.
 func export(r *frame.Request, k *kind) error {
 	format := r.URL.Query().Get("format")
 	if format != "csv" && format != "ndjson" {

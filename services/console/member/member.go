@@ -149,7 +149,8 @@ func page(r *frame.Request, m client.Member, f *frame.Form, status int) error {
 // lastAdministrator reports whether the member is the only one who may manage members.
 func (v *view) lastAdministrator() bool {
 	manages := func(m client.Member) bool {
-		return m.Status == "accepted" && slices.ContainsFunc(m.Roles, func(r client.Role) bool { return r.Permissions["members"].Edit })
+		return m.Status == "accepted" &&
+			slices.ContainsFunc(m.Roles, func(r client.Role) bool { return r.Permissions["members"].Edit })
 	}
 	return manages(v.Member) && !slices.ContainsFunc(v.Members, func(m client.Member) bool {
 		return m.ID != v.Member.ID && manages(m)

@@ -39,25 +39,45 @@ func start(t *testing.T, more map[string]http.HandlerFunc) *consoletest.Console 
 
 func TestMembers(t *testing.T) {
 	c := start(t, nil)
-	c.Get("/members").Has(200, "Ann@Example.com", "Administrator Read Only", "Accepted", "Add a member", "apps, members").Safe()
-	c.Get("/members/m1").Has(200, "This is you.", "The only administrator.", "plumb members add Ann@Example.com --role Administrator").Safe()
+	c.Get("/members").
+		Has(200, "Ann@Example.com", "Administrator Read Only", "Accepted", "Add a member", "apps, members").
+		Safe()
+	c.Get("/members/m1").
+		Has(200, "This is you.", "The only administrator.", "plumb members add Ann@Example.com --role Administrator").
+		Safe()
 	c.Get("/members/m2").Has(200, "Remove").Safe()
 	c.Get("/members/none").Has(404)
-	start(t, map[string]http.HandlerFunc{"GET /members": consoletest.Answer([]any{})}).Get("/members").Has(200, "No members yet").Safe()
-	start(t, map[string]http.HandlerFunc{"GET /members": consoletest.Refuse(403, "the roles of ann lack it")}).Get("/members").Has(403)
+	start(
+		t,
+		map[string]http.HandlerFunc{"GET /members": consoletest.Answer([]any{})},
+	).Get("/members").
+		Has(200, "No members yet").
+		Safe()
+	start(
+		t,
+		map[string]http.HandlerFunc{"GET /members": consoletest.Refuse(403, "the roles of ann lack it")},
+	).Get("/members").
+		Has(403)
 	consoletest.Down(t, member.Register).Get("/members").Has(502)
 }
 
 func TestChangesOfMembers(t *testing.T) {
-	c := start(t, map[string]http.HandlerFunc{"POST /members": consoletest.Answer(object{}), "PUT /members/m2": consoletest.Answer(object{}),
-		"DELETE /members/m2": consoletest.Answer(object{})})
+	c := start(
+		t,
+		map[string]http.HandlerFunc{
+			"POST /members":      consoletest.Answer(object{}),
+			"PUT /members/m2":    consoletest.Answer(object{}),
+			"DELETE /members/m2": consoletest.Answer(object{}),
+		},
+	)
 	for path, form := range map[string]url.Values{"/members": {"email": {" bob@example.com "}, "role": {"r1", "r2"}},
 		"/members/m2": {"role": {"r1"}, "status": {"pending"}}, "/members/m2/remove": nil} {
 		if p := c.Post(path, form); p.Status != http.StatusSeeOther || p.Header.Get("Location") != "/members" {
 			t.Errorf("%s: %d %s", path, p.Status, p.Text())
 		}
 	}
-	for method, want := range map[string]string{"POST": "map[email:bob@example.com roles:[r1 r2]]", "PUT": "map[roles:[r1] status:pending]"} {
+	for method, want := range map[string]string{"POST": "map[email:bob@example.com roles:[r1 r2]]",
+		"PUT": "map[roles:[r1] status:pending]"} {
 		var body object
 		if err := json.Unmarshal([]byte(c.Asked(method)[0].Body), &body); err != nil || fmt.Sprint(body) != want {
 			t.Errorf("%s: %v, %v", method, body, err)
@@ -65,7 +85,13 @@ func TestChangesOfMembers(t *testing.T) {
 	}
 	c.Post("/members", url.Values{"email": {""}}).Has(422, "Enter an e-mail address.", "at least one role").Safe()
 	c.Post("/members/m2", url.Values{"status": {"accepted"}}).Has(422, "at least one role").Safe()
-	refused := start(t, map[string]http.HandlerFunc{"POST /members": consoletest.Refuse(409, "already a member"), "PUT /members/m2": consoletest.Refuse(403, "cannot grant permissions")})
+	refused := start(
+		t,
+		map[string]http.HandlerFunc{
+			"POST /members":   consoletest.Refuse(409, "already a member"),
+			"PUT /members/m2": consoletest.Refuse(403, "cannot grant permissions"),
+		},
+	)
 	refused.Post("/members", url.Values{"email": {"a@example.com"}, "role": {"r1"}}).Has(422, "Already a member").Safe()
 	refused.Post("/members/m2", url.Values{"role": {"r1"}, "status": {"accepted"}}).Has(403, "Cannot grant permissions")
 }

@@ -89,7 +89,10 @@ func read(r *frame.Request) (state, error) {
 	if err != nil {
 		return s, err
 	}
-	s.Check = slices.ContainsFunc(checks, func(c client.Item[client.Check]) bool { return c.Value.Type == proto.TypeCustomS2S })
+	s.Check = slices.ContainsFunc(
+		checks,
+		func(c client.Item[client.Check]) bool { return c.Value.Type == proto.TypeCustomS2S },
+	)
 	devices, _, err := r.API.Devices(ctx, url.Values{"active_registrations": {"include"}}, 1)
 	if err != nil && !s.denied(err) {
 		return s, err

@@ -85,7 +85,12 @@ func page(r *frame.Request, t client.ServiceToken, d *detail, status int) error 
 
 func copiesOf(r *frame.Request, name, duration string) []copyas.Text {
 	return []copyas.Text{
-		copyas.Curl(r.Person.Account, "POST", "/access/service_tokens", map[string]string{"name": name, "duration": duration}),
+		copyas.Curl(
+			r.Person.Account,
+			"POST",
+			"/access/service_tokens",
+			map[string]string{"name": name, "duration": duration},
+		),
 		copyas.Plumb("token", "create", "--name", name, "--duration", duration),
 		copyas.YAML("service_token", name, "duration: "+copyas.Quoted(duration)),
 		copyas.Terraform("cloudflare_zero_trust_access_service_token", "name       = "+copyas.HCL(name),
@@ -153,7 +158,8 @@ func confirmation(r *frame.Request, t client.ServiceToken, problem string, statu
 func remove(r *frame.Request) error {
 	id := r.PathValue("id")
 	err := r.API.ServiceTokens.Delete(r.Context(), id)
-	if e, ok := errors.AsType[*client.Error](err); ok && (e.Status == http.StatusBadRequest || e.Status == http.StatusConflict) {
+	if e, ok := errors.AsType[*client.Error](err); ok &&
+		(e.Status == http.StatusBadRequest || e.Status == http.StatusConflict) {
 		item, getErr := r.API.ServiceTokens.Get(r.Context(), id)
 		if getErr != nil {
 			return getErr
