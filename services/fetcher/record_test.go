@@ -128,7 +128,7 @@ func TestReportsOfFailures(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
 	cfg := quick()
-	cfg.ProbeTimeout, cfg.MaxAnswer = 3*time.Second, 200_000
+	cfg.ProbeTimeout, cfg.MaxAnswer = 10*time.Second, 200_000
 	_, refusing, err := net.SplitHostPort(strings.TrimPrefix(closedPort(t), "http://"))
 	if err != nil {
 		t.Fatal(err)
