@@ -75,7 +75,8 @@ func (h *heldFleet) are(e *proto.Entry, passing, failing, lost, opened string) {
 }
 
 // sweptAt sets the clock and lets the evaluators look for due pages, for less than `within` of the clock's time.
-func (h *heldFleet) sweptAt(at proto.Millis, within time.Duration, what string, ok func(*proto.Entry) bool) *proto.Entry {
+func (h *heldFleet) sweptAt(at proto.Millis, within time.Duration, what string,
+	ok func(*proto.Entry) bool) *proto.Entry {
 	h.t.Helper()
 	h.settled()
 	h.clock.Set(at.Time())

@@ -80,8 +80,8 @@ func former(t *testing.T) (f *fixture, checks []proto.ID) {
 	return f, checks
 }
 
-// The evaluators continue the pages of the version before enforcement: a poll is judged against the former outcomes, and
-// is held; the members for enforcement of a former check can be set; and the changes of both versions lead to the
+// The evaluators continue the pages of the version before enforcement: a poll is judged against the former outcomes,
+// and is held; the members for enforcement of a former check can be set; and the changes of both versions lead to the
 // entries' outcomes.
 func TestPagesOfTheVersionBeforeEnforcement(t *testing.T) {
 	f, checks := former(t)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// The provider does not know the members for enforcement: an apply that renames a posture rule keeps what another client
-// set, and plans nothing because of them.
+// The provider does not know the members for enforcement: an apply that renames a posture rule keeps what another
+// client set, and plans nothing because of them.
 func TestAnApplyKeepsEnforcement(t *testing.T) {
 	w := start(t)
 	s := w.workspace(t)
