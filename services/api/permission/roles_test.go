@@ -38,7 +38,8 @@ func TestPermissionsOfRoles(t *testing.T) {
 				t.Errorf("%s: %s: %t, want %t", r.Name, g.Name, got, want)
 			}
 		}
-		if none := (v4.Permission{Scope: "later"}); Permits(token, none, proto.Account{}) != r.All || r.Permits(none) != r.All {
+		if none := (v4.Permission{Scope: "later"}); Permits(token, none, proto.Account{}) != r.All ||
+			r.Permits(none) != r.All {
 			t.Errorf("%s: a scope of a later version", r.Name)
 		}
 	}

@@ -24,7 +24,8 @@ func TestRibbonShowsShortSpansAndClips(t *testing.T) {
 			t.Errorf("%s is not in %s", want, got)
 		}
 	}
-	if n := wellFormed(t, string(Ribbon("none", until, until, []RibbonPart{{"b-pass", "", since, until}})), "rect"); n != 1 {
+	empty := string(Ribbon("none", until, until, []RibbonPart{{"b-pass", "", since, until}}))
+	if n := wellFormed(t, empty, "rect"); n != 1 {
 		t.Error("a period without length has spans")
 	}
 }

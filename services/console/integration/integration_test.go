@@ -146,7 +146,10 @@ func TestErrorsStandAtTheirFields(t *testing.T) {
 		"name must not be empty": "f-name-error Must not be empty.",
 		"another thing":          "Not saved. Another thing.",
 	} {
-		c := start(t, map[string]http.HandlerFunc{"PATCH /devices/posture/integration/i1": consoletest.Refuse(400, prefix+message)})
+		c := start(
+			t,
+			map[string]http.HandlerFunc{"PATCH /devices/posture/integration/i1": consoletest.Refuse(400, prefix+message)},
+		)
 		p := c.Post("/integrations/i1", form("access_client_secret", "typed-secret"))
 		p.Has(http.StatusUnprocessableEntity).Safe()
 		id, text, _ := strings.Cut(want, " ")

@@ -126,7 +126,10 @@ func TestATailIsOnePageOfTheLog(t *testing.T) {
 	if q := query(t, c, postureAPI); q.Get("changed") != "true" {
 		t.Errorf("the API is asked %v", q)
 	}
-	if paths := p.Attributes("div", "data-hx-sse:connect"); !slices.Contains(paths, "/logs/posture/live?outcome=fail&tail=on") {
+	if paths := p.Attributes("div", "data-hx-sse:connect"); !slices.Contains(
+		paths,
+		"/logs/posture/live?outcome=fail&tail=on",
+	) {
 		t.Errorf("the page follows %q", paths)
 	}
 	if links := p.Attributes("a", "href"); !slices.Contains(links, "/logs/posture?outcome=fail") {

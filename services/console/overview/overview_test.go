@@ -155,6 +155,8 @@ func TestManyChecks(t *testing.T) {
 }
 
 func TestOverviewWhileTheAPIIsDown(t *testing.T) {
-	consoletest.Down(t, overview.Register).Get("/overview").Has(http.StatusBadGateway, "The control plane does not answer").
+	consoletest.Down(t, overview.Register).
+		Get("/overview").
+		Has(http.StatusBadGateway, "The control plane does not answer").
 		Safe()
 }

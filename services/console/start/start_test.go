@@ -16,7 +16,11 @@ func full() map[string]http.HandlerFunc {
 		"GET /access/service_tokens": consoletest.Answer([]any{object{"id": "t1", "name": consoletest.Hostile}}),
 		"GET /access/apps": consoletest.Answer([]any{object{"id": "a1", "policies": []any{
 			object{"id": "p1", "decision": "non_identity"},
-			object{"id": "p2", "decision": "allow", "require": []any{object{"device_posture": object{"integration_uid": "c1"}}}}}}}),
+			object{
+				"id":       "p2",
+				"decision": "allow",
+				"require":  []any{object{"device_posture": object{"integration_uid": "c1"}}},
+			}}}}),
 		"GET /devices/posture/integration": consoletest.Answer([]any{object{"id": "i1", "type": "custom_s2s"}}),
 		"GET /devices/posture":             consoletest.Answer([]any{object{"id": "c1", "type": "custom_s2s"}}),
 		"GET /devices/physical-devices":    consoletest.Answer([]any{object{"id": "d1"}}),

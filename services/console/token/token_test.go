@@ -38,7 +38,9 @@ func start(t *testing.T, more map[string]http.HandlerFunc) *consoletest.Console 
 			"include": []any{object{"any_valid_service_token": object{}}}}}),
 		"GET /access/groups": consoletest.Answer([]any{}),
 		"GET /tokens": consoletest.Answer([]any{object{"id": "k1", "name": consoletest.Hostile, "status": "active",
-			"policies": []any{object{"effect": "allow", "permission_groups": []any{object{"id": "g1", "name": "Devices Read"}}}}}}),
+			"policies": []any{
+				object{"effect": "allow", "permission_groups": []any{object{"id": "g1", "name": "Devices Read"}}},
+			}}}),
 		"GET /tokens/permission_groups": consoletest.Answer([]any{
 			object{"id": "g1", "name": "Devices Read", "scopes": []any{"com.cloudflare.api.account"}},
 			object{"id": "g2", "name": "Zone thing", "scopes": []any{"com.cloudflare.api.account.zone"}}}),
@@ -111,7 +113,8 @@ func TestSecretsAreShownOnce(t *testing.T) {
 		t.Errorf("%v", body)
 	}
 	c.Post("/tokens/api/k1/roll", nil).Has(200, "v4lue")
-	if text := c.Get("/tokens/t1").Text() + c.Get("/tokens/api").Text(); strings.Contains(text, "s3cr3t") || strings.Contains(text, "v4lue") {
+	if text := c.Get("/tokens/t1").Text() + c.Get("/tokens/api").Text(); strings.Contains(text, "s3cr3t") ||
+		strings.Contains(text, "v4lue") {
 		t.Error("a secret is shown again")
 	}
 }
@@ -124,9 +127,13 @@ func TestActions(t *testing.T) {
 		"DELETE /tokens/k1":                      consoletest.Answer(object{"id": "k1"}),
 		"POST /access/keys/rotate":               consoletest.Answer(object{}),
 		"PUT /access/keys":                       consoletest.Refuse(400, "the interval must be 21 to 365 days"),
-		"POST /tokens":                           consoletest.Refuse(403, "an API token cannot grant permissions it does not have"),
+		"POST /tokens": consoletest.Refuse(
+			403,
+			"an API token cannot grant permissions it does not have",
+		),
 	})
-	for _, path := range []string{"/tokens/t1/refresh", "/tokens/t1/disable", "/tokens/t1/enable", "/tokens/api/k1/delete", "/tokens/keys/rotate"} {
+	for _, path := range []string{"/tokens/t1/refresh", "/tokens/t1/disable", "/tokens/t1/enable",
+		"/tokens/api/k1/delete", "/tokens/keys/rotate"} {
 		if p := c.Post(path, nil); p.Status != http.StatusSeeOther {
 			t.Errorf("%s: %d %s", path, p.Status, p.Text())
 		}

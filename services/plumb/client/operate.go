@@ -103,7 +103,11 @@ func (c *Client) Polls(ctx context.Context, integration string, limit int) ([]It
 }
 
 // PollsBetween returns an integration's polls in a period, newest first.
-func (c *Client) PollsBetween(ctx context.Context, integration string, since, until time.Time) ([]Item[PastPoll], error) {
+func (c *Client) PollsBetween(
+	ctx context.Context,
+	integration string,
+	since, until time.Time,
+) ([]Item[PastPoll], error) {
 	v := url.Values{"limit": {strconv.Itoa(maxPolls)}}
 	setPeriod(v, since, until)
 	return decode[[]Item[PastPoll]](c.call(ctx, http.MethodGet,

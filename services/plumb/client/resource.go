@@ -69,7 +69,8 @@ func (b *Breaker) OfAccount() string {
 	return strings.Join(given, ", ")
 }
 
-// OfCheck returns the settings that a check has itself, such as "share 0.1; else the account's", or "off". b may be nil.
+// OfCheck returns the settings that a check has itself, such as "share 0.1; else the account's", or "off". b may be
+// nil.
 func (b *Breaker) OfCheck() string {
 	if b == nil {
 		return "the account's settings"

@@ -7,7 +7,8 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// TestCompletesTags checks that each tag "completes" is a kind of names, and that arguments called after a kind have it.
+// TestCompletesTags checks that each tag "completes" is a kind of names, and that arguments called after a kind have
+// it.
 func TestCompletesTags(t *testing.T) {
 	parser, err := kong.New(new(grammar), kong.Vars{"min_interval": "1m"})
 	if err != nil {

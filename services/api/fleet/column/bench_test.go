@@ -21,9 +21,9 @@ func processorTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkSelect evaluates filters on one page of 1,000 devices with three checks. cpu-ms/million is the processor time
-// for 1,000,000 devices, over all cores. bytes/device is the memory without ids, for random serial numbers and MAC
-// addresses.
+// BenchmarkSelect evaluates filters on one page of 1,000 devices with three checks. cpu-ms/million is the processor
+// time for 1,000,000 devices, over all cores. bytes/device is the memory without ids, for random serial numbers and
+// MAC addresses.
 func BenchmarkSelect(b *testing.B) {
 	r, words := rand.New(rand.NewPCG(1, 2)), []string{"oslo", "kyoto", "lisbon", "quito"}
 	var record proto.Page

@@ -63,7 +63,10 @@ func rolesOf(ctx context.Context, cl *client.Client, named []string) ([]string, 
 				return nil, err
 			}
 		}
-		n := slices.IndexFunc(all, func(r client.Item[client.Role]) bool { return r.Value.ID == name || r.Value.Name == name })
+		n := slices.IndexFunc(
+			all,
+			func(r client.Item[client.Role]) bool { return r.Value.ID == name || r.Value.Name == name },
+		)
 		if n < 0 {
 			return nil, fmt.Errorf("no role has the id or name %q", name)
 		}
