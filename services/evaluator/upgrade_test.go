@@ -15,8 +15,9 @@ import (
 )
 
 // recorded is a message of testdata/before-enforcement.ndjson: what the version before enforcement stored. Its api,
-// registry and evaluator wrote an integration, two checks (>= 50 with an expiration of 1 h, < 90 without one), page 0
-// with 30 devices and page 3 with two, two polls of page 0 and one of page 3.
+// registry and evaluator wrote an integration, two checks (>= 50 with an expiration, < 90 without one), page 0 with 30
+// devices and page 3 with two, two polls of page 0 and one of page 3. The expiration was 1 h; it is 100 years here, in
+// the check, the entries and their summaries, because the results must not expire before the test runs.
 type recorded struct {
 	Stream, Subject string
 	Header          nats.Header
