@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -69,18 +70,31 @@ func TestAnotherModuleFollows(t *testing.T) {
 	f.followed(t, f.start(t, "follower", "exec ./follow"))
 }
 
-// followed polls an API, and waits until a follower shows the first results.
+// bobPasses matches what a follower prints of a change of Bob's device to pass.
+var bobPasses = regexp.MustCompile(`(?m)^22222222-?2222-?4222-?8222-?222222222222 .*(->|→) pass`)
+
+// followed polls an API, and waits until a follower shows the first results. Then the check is observed only: the
+// follower shows that the failing device passes, by a change whose device has a fifth member, the observed outcome.
 func (f *fixture) followed(t *testing.T, p *stack.Process) {
 	t.Helper()
 	f.pollOnce(t)
-	stack.Until(t, soon, "the follower shows a change", func() error {
-		if !p.Running() {
-			t.Fatalf("the follower ended: %s%s", p.Output(), p.Log())
-		}
-		if !strings.Contains(p.Output(), "pass") {
-			return &missing{"pass", p.Output() + p.Log()}
-		}
-		return nil
-	})
+	shows := func(what string, shown func(out string) bool) {
+		t.Helper()
+		stack.Until(t, soon, "the follower shows "+what, func() error {
+			if !p.Running() {
+				t.Fatalf("the follower ended: %s%s", p.Output(), p.Log())
+			}
+			if !shown(p.Output()) {
+				return &missing{what, p.Output() + p.Log()}
+			}
+			return nil
+		})
+	}
+	shows("a pass", func(out string) bool { return strings.Contains(out, "pass") })
+	if bobPasses.MatchString(p.Output()) {
+		t.Errorf("Bob's device, with a score of 20, passes: %s", p.Output())
+	}
+	f.run(t, "observe", "./plumb check edit healthy --mode observe")
+	shows("that a failing device passes", bobPasses.MatchString)
 	p.Kill()
 }
