@@ -12,8 +12,8 @@ var update = flag.Bool("update", false, "write what is made of v6 anew")
 
 // The tests of v7 are generated from those of v6; version_test.go has the differences.
 func TestMadeOfV6(t *testing.T) {
-	for _, name := range []string{"devices_test.go", "life_test.go", "policytest_test.go", "posture_test.go",
-		"tokens_test.go"} {
+	for _, name := range []string{"devices_test.go", "enforcement_test.go", "life_test.go", "policytest_test.go",
+		"posture_test.go", "tokens_test.go"} {
 		b, err := os.ReadFile(filepath.Join("..", "v6", name))
 		if err != nil {
 			t.Fatal(err)
