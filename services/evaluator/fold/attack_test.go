@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/services/evaluator/judge"
 )
 
-// An attacker who decides every score of the API, against a page of 100 devices that pass. What a breaker does not stop
-// is in deploy/guides/enforcement.md; these are its numbers.
+// An attacker who decides every score of the API, against a page of 100 devices that pass. The limits of a breaker
+// are described in deploy/guides/enforcement.md; these are its numbers.
 
 func (p *page) passes() (n int) {
 	for _, r := range p.entry.Results {
