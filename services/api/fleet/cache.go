@@ -2,11 +2,9 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
-	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/fleet/column"
@@ -104,10 +102,11 @@ func (src *source) has(p *column.Page) bool {
 	return true
 }
 
-// read reads the parts of a page that the old columns, which may be nil, do not have.
+// read reads the parts of a page that the old columns, which may be nil, do not have. Results are older than src if the
+// replicas that answered lag: the next request reads them again.
 func (s *API) read(ctx context.Context, a proto.Account, n topology.PageNumber, src *source,
 	old *column.Page) (*column.Page, error) {
-	p := &column.Page{}
+	p, entries := &column.Page{}, entries{last: s.Store.Conn.Last, unreadable: s.Store.Conn.Unreadable}
 	if old != nil && old.Text.Revision >= src.revision {
 		p.Text = old.Text
 	} else {
@@ -124,38 +123,11 @@ func (s *API) read(ctx context.Context, a proto.Account, n topology.PageNumber, 
 			p.Results = append(p.Results, old.Results[i])
 			continue
 		}
-		e, seq, err := s.entry(ctx, ref)
+		e, seq, err := entries.newest(ctx, ref, src.seqs[i])
 		if err != nil {
 			return nil, err
 		}
-		p.Results = append(p.Results, column.NewResults(e, ref.Integration, max(seq, src.seqs[i]), p.Text))
+		p.Results = append(p.Results, column.NewResults(e, ref.Integration, seq, p.Text))
 	}
 	return p, nil
-}
-
-// entry returns the newest entry of a page and its sequence in the log. An entry that does not exist or cannot be read
-// is empty.
-func (s *API) entry(ctx context.Context, ref topology.PageRef) (*proto.Entry, uint64, error) {
-	m, err := s.Store.Conn.Last(ctx, topology.PostureLog, topology.Log(ref))
-	if errors.Is(err, bus.ErrNotFound) {
-		m, err = s.Store.Conn.Last(ctx, topology.PostureState, topology.Log(ref))
-	}
-	if errors.Is(err, bus.ErrNotFound) {
-		return new(proto.Entry), 0, nil
-	}
-	if err != nil {
-		return nil, 0, err
-	}
-	seq, e := m.Seq, new(proto.Entry)
-	if m.Stream == topology.PostureState {
-		seq, err = bus.LogSequence(m)
-	}
-	if err == nil {
-		err = m.Decode(e)
-	}
-	if err != nil {
-		s.Store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
-		return new(proto.Entry), seq, nil
-	}
-	return e, seq, nil
 }

@@ -108,10 +108,14 @@ func (c *scan) load(ctx context.Context, n topology.PageNumber) (*column.Page, e
 		return old, nil
 	}
 	p, err := c.s.read(ctx, c.account, n, &src, old)
-	if err == nil {
-		c.columns.set(n, p)
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	c.columns.set(n, p)
+	if !src.has(p) { // the replicas lag
+		c.outdated.Add(1)
+	}
+	return p, nil
 }
 
 // integrations returns the ids of the polled integrations, sorted.
