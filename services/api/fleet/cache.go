@@ -14,7 +14,12 @@ import (
 type columns struct {
 	mu    sync.RWMutex
 	pages map[topology.PageNumber]*column.Page
+	reads map[topology.PageNumber]chan struct{} // in progress, closed at their ends
 	used  time.Time
+}
+
+func newColumns() *columns {
+	return &columns{pages: map[topology.PageNumber]*column.Page{}, reads: map[topology.PageNumber]chan struct{}{}}
 }
 
 // of returns the columns of an account.
@@ -23,7 +28,7 @@ func (s *API) of(a proto.Account) *columns {
 	defer s.mu.Unlock()
 	c := s.accounts[a]
 	if c == nil {
-		c = &columns{pages: map[topology.PageNumber]*column.Page{}}
+		c = newColumns()
 		s.accounts[a] = c
 	}
 	c.used = s.Store.Clock.Now()
@@ -64,10 +69,35 @@ func (c *columns) page(n topology.PageNumber) *column.Page {
 	return c.pages[n]
 }
 
-func (c *columns) set(n topology.PageNumber, p *column.Page) {
+// update replaces a page by what read makes of it, or, if another request reads the page at this moment, waits for the
+// end of that read and reports false: the caller decides whether the page is now new enough.
+func (c *columns) update(ctx context.Context, n topology.PageNumber,
+	read func(old *column.Page) (*column.Page, error)) (p *column.Page, done bool, err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.pages[n] = p
+	old, reading := c.pages[n], c.reads[n]
+	if reading != nil {
+		c.mu.Unlock()
+		select {
+		case <-reading:
+			return nil, false, nil
+		case <-ctx.Done():
+			return nil, false, context.Cause(ctx)
+		}
+	}
+	reading = make(chan struct{})
+	c.reads[n] = reading
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if p != nil {
+			c.pages[n] = p
+		}
+		delete(c.reads, n)
+		close(reading)
+	}()
+	p, err = read(old)
+	return p, true, err
 }
 
 // source says which versions a page must have at least.

@@ -93,29 +93,35 @@ func (c *scan) run(ctx context.Context, from topology.PageNumber, visit func(*se
 	return nil
 }
 
-// load returns a page with the newest results, or with outdated ones if the scan does not wait any longer.
+// load returns a page with the newest results, or with outdated ones if the scan does not wait any longer. Requests that
+// need the same page at the same time share one read.
 func (c *scan) load(ctx context.Context, n topology.PageNumber) (*column.Page, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		src, old := c.s.sourceOf(c.account, n, c.integrations), c.columns.page(n)
+		if old != nil && src.has(old) {
+			return old, nil
+		}
+		if old != nil && !c.patient && time.Now().After(c.deadline) {
+			c.outdated.Add(1)
+			c.s.readLater(c.account, n)
+			return old, nil
+		}
+		p, done, err := c.columns.update(ctx, n, func(old *column.Page) (*column.Page, error) {
+			return c.s.read(ctx, c.account, n, &src, old)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if done {
+			if !src.has(p) { // the replicas lag
+				c.outdated.Add(1)
+			}
+			return p, nil
+		}
 	}
-	src, old := c.s.sourceOf(c.account, n, c.integrations), c.columns.page(n)
-	if old != nil && src.has(old) {
-		return old, nil
-	}
-	if old != nil && !c.patient && time.Now().After(c.deadline) {
-		c.outdated.Add(1)
-		c.s.readLater(c.account, n)
-		return old, nil
-	}
-	p, err := c.s.read(ctx, c.account, n, &src, old)
-	if err != nil {
-		return nil, err
-	}
-	c.columns.set(n, p)
-	if !src.has(p) { // the replicas lag
-		c.outdated.Add(1)
-	}
-	return p, nil
 }
 
 // integrations returns the ids of the polled integrations, sorted.
