@@ -14,6 +14,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/apitest"
+	"plumbline.dev/services/api/fleet"
 )
 
 // newFleet starts a fleet of devices with names and people.
@@ -189,12 +190,36 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// An answer that may be outdated has the new results at once if they are few, and in the background otherwise.
+// A response that may be outdated says how many pages are, and they are read in the background.
 func TestOutdated(t *testing.T) {
+	fleet.SetMaxWait(t, -time.Second)
 	f := newFleet(t)
+	serials(f.Fixture, "") // reads the columns
+	f.Evaluate(1, 41, proto.OutcomeFail)
+	bustest.Eventually(t, "the page is known to be outdated", func() bool {
+		list, info := f.List(path("", "outcome:fail", "&outdated=1"))
+		if info["outdated_pages"] == 1.0 && len(list) != 0 {
+			t.Errorf("an outdated page has the new outcome: %v", list)
+		}
+		return info["outdated_pages"] == 1.0
+	})
+	bustest.Eventually(t, "the page was read in the background", func() bool {
+		list, info := f.List(path("", "outcome:fail", "&outdated=1"))
+		return len(list) == 1 && info["outdated_pages"] == 0.0
+	})
+}
+
+// A response that may be outdated has the new results at once if they are few.
+func TestNewResultsWithinTheWait(t *testing.T) {
+	fleet.SetMaxWait(t, time.Hour)
+	f := newFleet(t)
+	serials(f.Fixture, "")
 	f.Evaluate(1, 41, proto.OutcomeFail)
 	bustest.Eventually(t, "the new outcome is found", func() bool {
-		list, _ := f.List(path("", "outcome:fail", "&outdated=1"))
+		list, info := f.List(path("", "outcome:fail", "&outdated=1"))
+		if info["outdated_pages"] != 0.0 {
+			t.Errorf("outdated: %v", info)
+		}
 		return len(list) == 1
 	})
 }

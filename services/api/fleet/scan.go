@@ -19,9 +19,10 @@ import (
 const (
 	scanWorkers = 4 // they wait for the bus while pages are read
 	largestStep = 128
-	// maxWait is how long a request that accepts outdated results waits for new ones.
-	maxWait = 100 * time.Millisecond
 )
+
+// maxWait is how long a request that accepts outdated results waits for new ones. Tests change it.
+var maxWait = 100 * time.Millisecond
 
 // scan is a read of the pages of an account.
 type scan struct {
