@@ -2,7 +2,9 @@ package device_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -223,6 +225,29 @@ func TestExport(t *testing.T) {
 	refused := consoletest.New(t, map[string]http.HandlerFunc{
 		"GET /plumbline/devices/export": consoletest.Refuse(http.StatusForbidden, "no permission")}, device.Register)
 	refused.Get("/devices/export?format=csv").Has(http.StatusForbidden, "Not permitted")
+}
+
+// An export that the API cuts short fails in the browser too: it is not taken for the whole fleet.
+func TestExportCutShort(t *testing.T) {
+	routes := fleet("a")
+	routes["GET /plumbline/devices/export"] = func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("a,b\n"))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	c := consoletest.New(t, routes, device.Register)
+	console := httptest.NewServer(c.Handler)
+	defer console.Close()
+	r := c.Request(http.MethodGet, console.URL+"/devices/export?format=csv", nil)
+	r.RequestURI = ""
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return // cut before the headers left
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("the download ended as if it were complete: %q", body)
+	}
 }
 
 func TestAbsentAndUnreachable(t *testing.T) {

@@ -70,8 +70,13 @@ func ofAPI(e *client.Error) *Problem {
 	return &Problem{e.Status, "The control plane rejected the request", sentence(e.Message), false}
 }
 
-// fail answers with a problem: a page, or a fragment that replaces the element which htmx asked for.
+// fail answers with a problem: a page, or a fragment that replaces the element which htmx asked for. If the answer has
+// begun, it cuts the connection, so that the browser does not take a part of a file for the whole.
 func (r *Request) fail(err error) {
+	if r.W.status != 0 {
+		r.frame.deps.Log.Warn("response cut short", "method", r.Method, "path", r.URL.Path, "err", err)
+		panic(http.ErrAbortHandler)
+	}
 	if client.IsUnauthenticated(err) && r.API != nil {
 		r.end()
 		return
@@ -79,9 +84,6 @@ func (r *Request) fail(err error) {
 	p := problemOf(err)
 	if p.Status == http.StatusInternalServerError {
 		r.frame.deps.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
-	}
-	if r.W.status != 0 {
-		return // the answer has begun
 	}
 	if r.Fragmented() {
 		err = r.Fragment(base, "problem", r.fragment(p), p.Status)
