@@ -85,6 +85,21 @@ func TestListShowsDevices(t *testing.T) {
 	}
 }
 
+// The export and the commands follow the filter that is typed.
+func TestTypedFilterOfExport(t *testing.T) {
+	c := consoletest.New(t, fleet("oslo-tablet-3"), device.Register)
+	whole := c.Get("/devices")
+	if n := strings.Count(whole.Body, `id="acts"`); n != 1 || strings.Contains(whole.Body, "swap-oob") {
+		t.Errorf("the page has the actions %d times: %s", n, whole.Body)
+	}
+	part := c.Fragment("/devices?filter=outcome:fail", "devices").
+		Has(http.StatusOK, "plumb devices list --filter 'outcome:fail'").Safe()
+	if !slices.Contains(part.Attributes("a", "href"), "/devices/export?filter=outcome%3Afail&format=csv") ||
+		!slices.Contains(part.Attributes("div", "data-hx-swap-oob"), "true") {
+		t.Errorf("%s", part.Body)
+	}
+}
+
 func TestChipsAddAndRemoveTerms(t *testing.T) {
 	c := consoletest.New(t, fleet("EDR"), device.Register)
 	for filter, want := range map[string]string{

@@ -23,6 +23,7 @@ type listView struct {
 	Help              [][2]string
 	Form              *frame.Form
 	Copy              copyAs
+	Part              bool // of a page: the export and the commands change with the list
 }
 
 // row is a device in the list.
@@ -80,7 +81,7 @@ func nameOf(hostname, serial, id string) string {
 func list(r *frame.Request) error {
 	q := client.FleetQuery{Filter: strings.TrimSpace(r.URL.Query().Get("filter")), Cursor: r.URL.Query().Get("cursor"),
 		PerPage: perPage, Soon: true}
-	v := listView{Filter: q.Filter, Help: filter.Help, Form: frame.NewForm("filter", q.Filter),
+	v := listView{Part: r.Fragmented(), Filter: q.Filter, Help: filter.Help, Form: frame.NewForm("filter", q.Filter),
 		CSV:    "/devices/export?" + url.Values{"filter": {q.Filter}, "format": {"csv"}}.Encode(),
 		NDJSON: "/devices/export?" + url.Values{"filter": {q.Filter}, "format": {"ndjson"}}.Encode(),
 		Chip:   "/devices/chips?" + url.Values{"filter": {q.Filter}}.Encode(),
