@@ -3,6 +3,8 @@ package palette
 import (
 	"context"
 	"embed"
+	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -21,6 +23,7 @@ var set = frame.Parse(files)
 const (
 	most     = 12               // rows
 	mostFind = 5                // devices
+	readTime = 5 * time.Second  // for the API to answer
 	listAge  = 15 * time.Second // for which the lists of a person are kept
 	maxLists = 200              // people whose lists are kept
 )
@@ -45,6 +48,7 @@ type lists struct {
 	once sync.Once
 	at   time.Time
 	rows []row
+	err  error // the API did not answer everything
 }
 
 // kinds are the kinds of resources in the palette, with the paths of their pages.
@@ -52,25 +56,31 @@ var kinds = []struct {
 	kind client.Kind
 	name string
 	path string
+	page string // pattern below the path
 }{
-	{client.KindIntegration, "Integration", "/integrations/"},
-	{client.KindCheck, "Check", "/checks/"},
-	{client.KindApplication, "Application", "/applications/"},
-	{client.KindPolicy, "Policy", "/policies/"},
-	{client.KindServiceToken, "Service token", "/tokens/"},
-	{client.KindGroup, "Group", "/policies/groups/"},
+	{client.KindIntegration, "Integration", "/integrations/", "{id}"},
+	{client.KindCheck, "Check", "/checks/", "{id}"},
+	{client.KindApplication, "Application", "/applications/", "{id}"},
+	{client.KindPolicy, "Policy", "/policies/", "{policy}"},
+	{client.KindServiceToken, "Service token", "/tokens/", "{id}"},
+	{client.KindGroup, "Group", "/policies/groups/", "{id}"},
 }
 
 func (p *palette) find(r *frame.Request) error {
 	text := strings.ToLower(strings.TrimSpace(r.URL.Query().Get("q")))
-	rows := p.known(text)
+	rows, failed := p.known(text), false
 	if text != "" {
-		rows = append(rows, matching(p.of(r).rows, text)...)
+		l := p.of(r)
+		rows, failed = append(rows, matching(l.rows, text)...), l.err != nil
 		if len(text) > 1 && p.frame.Serves("/devices") {
-			rows = append(rows, devices(r, text)...)
+			found, err := devices(r, text)
+			rows, failed = append(rows, found...), failed || err != nil
 		}
 	}
-	return r.Fragment(set, "palette-list", struct{ Rows []row }{rows[:min(len(rows), most)]}, 0)
+	return r.Fragment(set, "palette-list", struct {
+		Rows   []row
+		Failed bool
+	}{rows[:min(len(rows), most)], failed}, 0)
 }
 
 // known returns the pages and actions that match; those whose name begins with the text come first.
@@ -117,7 +127,8 @@ func matching(rows []row, text string) []row {
 	return append(first, rest...)
 }
 
-// of returns the person's lists, at most listAge old.
+// of returns the person's lists, at most listAge old. The first request reads them for all: the browser ends it with the
+// next letter that is typed. Lists with an error are read again.
 func (p *palette) of(r *frame.Request) *lists {
 	p.mu.Lock()
 	key := r.Person.Key()
@@ -130,22 +141,34 @@ func (p *palette) of(r *frame.Request) *lists {
 		p.lists[key] = l
 	}
 	p.mu.Unlock()
-	l.once.Do(func() { l.rows = p.read(r.Context(), r.API) })
+	l.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), readTime)
+		defer cancel()
+		if l.rows, l.err = p.read(ctx, r.API); l.err == nil {
+			return
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.lists[key] == l {
+			delete(p.lists, key)
+		}
+	})
 	return l
 }
 
-// read returns the resources of every kind that the person may see. A kind that they may not see is left out.
-func (p *palette) read(ctx context.Context, api *client.Client) []row {
-	found := make([][]row, len(kinds))
+// read returns the resources of every kind that the person may see. A kind that they may not see is left out. With an
+// error the rows are those of the kinds that could be read.
+func (p *palette) read(ctx context.Context, api *client.Client) ([]row, error) {
+	found, errs := make([][]row, len(kinds)), make([]error, len(kinds))
 	var all sync.WaitGroup
 	for i, k := range kinds {
-		if !p.frame.Serves(strings.TrimSuffix(k.path, "/") + "/{id}") {
+		if !p.frame.Serves(k.path + k.page) {
 			continue
 		}
 		all.Go(func() {
 			items, err := api.Objects(k.kind).List(ctx)
-			if err != nil {
-				return
+			if !client.HasStatus(err, http.StatusForbidden) {
+				errs[i] = err
 			}
 			for _, item := range items {
 				id := item.Value.ResourceID()
@@ -154,13 +177,14 @@ func (p *palette) read(ctx context.Context, api *client.Client) []row {
 		})
 	}
 	all.Wait()
-	return slices.Concat(found...)
+	return slices.Concat(found...), errors.Join(errs...)
 }
 
-func devices(r *frame.Request, text string) []row {
+// devices returns the devices that have the text; none without the permission to read them.
+func devices(r *frame.Request, text string) ([]row, error) {
 	all, _, err := r.API.Devices(r.Context(), url.Values{"search": {text}}, mostFind)
-	if err != nil {
-		return nil
+	if client.HasStatus(err, http.StatusForbidden) {
+		return nil, nil
 	}
 	var rows []row
 	for _, d := range all {
@@ -170,5 +194,5 @@ func devices(r *frame.Request, text string) []row {
 		}
 		rows = append(rows, row{"Device", d.Value.Name, "/devices/" + url.PathEscape(d.Value.ID), note})
 	}
-	return rows
+	return rows, err
 }

@@ -1,10 +1,12 @@
 package palette_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"plumbline.dev/services/console/consoletest"
@@ -24,7 +26,8 @@ func newConsole(t *testing.T) *consoletest.Console {
 	return consoletest.New(t, map[string]http.HandlerFunc{
 		"GET /devices/posture/integration": consoletest.Answer([]any{
 			map[string]any{"id": "11", "name": "Fleet EDR"}, map[string]any{"id": "12", "name": consoletest.Hostile}}),
-		"GET /devices/posture": consoletest.Refuse(http.StatusForbidden, "not yours"),
+		"GET /devices/posture":       consoletest.Refuse(http.StatusForbidden, "not yours"),
+		"GET /access/service_tokens": consoletest.Answer([]any{}),
 		"GET /devices/physical-devices": consoletest.Answer([]any{
 			map[string]any{"id": "d1", "name": "fleet-laptop", "last_seen_user": map[string]any{"email": "ann@example.com"}}}),
 	}, palette.Register, screens)
@@ -47,6 +50,38 @@ func TestPaletteFinds(t *testing.T) {
 		}
 	}
 	newConsole(t).Fragment("/palette?q=zzz1", "palette-list").Has(http.StatusOK)
+}
+
+// Lists that a request which ended began to read are read to their end, and failed ones are read again.
+func TestListsOfAnEndedOrFailedRequest(t *testing.T) {
+	var mu sync.Mutex
+	status, asked := http.StatusServiceUnavailable, 0
+	names := func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if asked++; status != http.StatusOK {
+			consoletest.Refuse(status, "NATS is not available")(w, r)
+			return
+		}
+		consoletest.Answer([]any{map[string]any{"id": "11", "name": "Fleet EDR"}})(w, r)
+	}
+	c := consoletest.New(t, map[string]http.HandlerFunc{"GET /devices/posture/integration": names,
+		"GET /devices/posture": consoletest.Answer([]any{}), "GET /access/service_tokens": consoletest.Answer([]any{}),
+		"GET /devices/physical-devices": consoletest.Answer([]any{})}, palette.Register, screens)
+	p := c.Fragment("/palette?q=edr", "palette-list").Has(http.StatusOK, "did not answer everything")
+	if strings.Contains(p.Text(), "Nothing has this name") {
+		t.Errorf("%s", p.Text())
+	}
+	mu.Lock()
+	status = http.StatusOK
+	mu.Unlock()
+	r := c.Request(http.MethodGet, "/palette?q=edr", nil)
+	ended, end := context.WithCancel(r.Context())
+	end()
+	c.Do(r.WithContext(ended))
+	if found := c.Fragment("/palette?q=edr", "palette-list").Attributes("li", "data-path"); len(found) != 1 || asked != 2 {
+		t.Errorf("%q after %d requests", found, asked)
+	}
 }
 
 // Before anything is typed, the palette shows the pages there are, and asks for nothing.

@@ -23,7 +23,7 @@ var places = []place{
 	{"Action", "Add an application", "/applications/new", "create self-hosted application add an application service auth"},
 	{"Action", "Add a policy", "/policies/new", "create access policy service auth allow block bypass"},
 	{"Action", "Create a service token", "/tokens/new", "service auth client id client secret generate token"},
-	{"Action", "Add a member", "/members/new", "invite person e-mail role"},
-	{"Action", "Devices that fail", "/devices?q=outcome%3Afail", "failing failed posture noncompliant"},
+	{"Action", "Add a member", "/members", "invite person e-mail role"},
+	{"Action", "Devices that fail", "/devices?filter=outcome%3Afail", "failing failed posture noncompliant"},
 	{"Action", "Denied requests", "/logs/access?allowed=false", "blocked refused denied 403"},
 }
