@@ -55,8 +55,8 @@ type Console struct {
 var Now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
 // New returns screens on an API with routes: a method and a path below the account, such as "GET /plumbline/status".
-// The API answers 404 to everything else, and /plumbline/status, /plumbline/overview and /plumbline/holds as for an
-// empty account unless the test has them.
+// The API answers 404 to everything else, and /plumbline/status, /plumbline/overview, /plumbline/holds and
+// /plumbline/observe as for an empty account unless the test has them.
 func New(t testing.TB, routes map[string]http.HandlerFunc, screens ...func(*frame.Frame)) *Console {
 	t.Helper()
 	return NewLive(t, routes, nil, screens...)
@@ -73,7 +73,7 @@ func NewLive(t testing.TB, routes map[string]http.HandlerFunc, sources func(cloc
 	}
 	mux := http.NewServeMux()
 	for path, empty := range map[string]any{"/plumbline/status": []any{}, "/plumbline/overview": map[string]any{},
-		"/plumbline/holds": []any{}} {
+		"/plumbline/holds": []any{}, "/plumbline/observe": map[string]any{}} {
 		if routes["GET "+path] == nil {
 			mux.HandleFunc("GET /client/v4/accounts/"+Account.String()+path, Answer(empty))
 		}

@@ -2,6 +2,7 @@ package frame
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 type State struct {
 	Holds   int             // that wait for a decision
 	Observe *client.Observe // the observe switch, if it is on
-	Unknown bool            // the API did not say
+	Unknown bool            // the API did not say, although the person may know
 }
 
 // Limits of the cache of states.
@@ -34,13 +35,14 @@ type cached struct {
 	state State
 }
 
-// stateOf returns the state of the person's account, at most stateAge old. One request at a time asks for it.
+// stateOf returns the state of the person's account, at most stateAge old. One request at a time asks for it, for
+// others as well: it asks on if its browser leaves.
 func (f *Frame) stateOf(r *Request) State {
 	if r.API == nil {
 		return State{Unknown: true}
 	}
 	c := f.state.entry(r.Person.Key(), r.Now)
-	c.once.Do(func() { c.state = askState(r.Context(), r.API) })
+	c.once.Do(func() { c.state = askState(context.WithoutCancel(r.Context()), r.API) })
 	return c.state
 }
 
@@ -58,20 +60,29 @@ func (s *states) entry(key string, now time.Time) *cached {
 	return c
 }
 
+// askState asks for the holds and for the observe switch. A person may be permitted to see only one of them.
 func askState(ctx context.Context, api *client.Client) State {
 	ctx, cancel := context.WithTimeout(ctx, stateTime)
 	defer cancel()
 	var s State
-	all, err := api.Status(ctx)
-	for _, i := range all {
-		s.Holds += i.Holds
-	}
-	s.Unknown = err != nil
-	if err != nil {
-		return s
-	}
-	if o, err := api.Observe(ctx); err == nil && o.Value.Active {
-		s.Observe = &o.Value
+	var statusErr, observeErr error
+	var both sync.WaitGroup
+	both.Go(func() {
+		var all []client.Status
+		all, statusErr = api.Status(ctx)
+		for _, i := range all {
+			s.Holds += i.Holds
+		}
+	})
+	both.Go(func() {
+		var o client.Item[client.Observe]
+		if o, observeErr = api.Observe(ctx); observeErr == nil && o.Value.Active {
+			s.Observe = &o.Value
+		}
+	})
+	both.Wait()
+	for _, err := range []error{statusErr, observeErr} {
+		s.Unknown = s.Unknown || err != nil && !client.HasStatus(err, http.StatusForbidden)
 	}
 	return s
 }
