@@ -118,8 +118,11 @@ func TestOverviewOfAnEmptyAccount(t *testing.T) {
 
 func TestOverviewWithoutPermissions(t *testing.T) {
 	d := dashboard(object{"devices": 2, "exemptions": nil, "service_tokens": nil, "api_tokens": nil})
-	open(t, d, consoletest.Refuse(http.StatusForbidden, "no")).Get("/overview").Has(http.StatusOK,
-		"Your role does not include service tokens").Safe()
+	p := open(t, d, consoletest.Refuse(http.StatusForbidden, "no")).Get("/overview").Has(http.StatusOK,
+		"Your role does not include service tokens", "Your role does not include holds").Safe()
+	if strings.Contains(p.Text(), "No hold is open") || strings.Contains(p.Text(), "All good") {
+		t.Errorf("the page says what the person may not know: %s", p.Text())
+	}
 	c := consoletest.New(t, map[string]http.HandlerFunc{
 		"GET /plumbline/overview": consoletest.Refuse(http.StatusForbidden, "the token may not read results")},
 		overview.Register)

@@ -20,6 +20,7 @@ type view struct {
 	All       bool
 	Pages     []pages
 	Attention []attention
+	NoHolds   bool // the person may not read them
 }
 
 // maxCards is how many checks have a card unless all are asked for.
