@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"plumbline.dev/services/console/frame"
@@ -70,28 +71,44 @@ func wait(ctx context.Context, c clock.Clock) error {
 	}
 }
 
-// followPosture returns the source of the posture log: its newest changed outcomes.
+// followPosture returns the source of the posture log: its newest changed outcomes. It looks at the newest line only, as
+// long as that stays the same: the API decodes an entry of 1,000 devices for a line.
 func followPosture(c clock.Clock) live.Source {
 	return func(ctx context.Context, api *client.Client, emit func(any)) error {
-		q := url.Values{"changed": {"true"}, "limit": {"1"}}
 		newest := ""
 		for begun := false; ; begun = true {
-			page, err := api.LogPage(ctx, client.LogPosture, q)
+			lines, err := newestChanges(ctx, api, 1)
+			if err == nil && begun && cursorOf(lines) != newest {
+				lines, err = newestChanges(ctx, api, tailLines)
+			}
 			if err != nil {
 				return err
 			}
-			if len(page.Lines) > 0 {
-				fresh := until(page.Lines, newest)
-				if newest = (line{page.Lines[0]}).text("x_cursor"); begun && len(fresh) > 0 {
-					emit(fresh)
-				}
+			if fresh := until(lines, newest); begun && len(fresh) > 0 {
+				emit(fresh)
 			}
-			q.Set("limit", "100")
+			if len(lines) > 0 {
+				newest = cursorOf(lines)
+			}
 			if err := wait(ctx, c); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// newestChanges returns the newest n changed outcomes, the newest first.
+func newestChanges(ctx context.Context, api *client.Client, n int) ([]client.LogLine, error) {
+	page, err := api.LogPage(ctx, client.LogPosture, url.Values{"changed": {"true"}, "limit": {strconv.Itoa(n)}})
+	return page.Lines, err
+}
+
+// cursorOf returns the cursor of the newest line, or "" without a line.
+func cursorOf(lines []client.LogLine) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return line{lines[0]}.text("x_cursor")
 }
 
 // until returns the lines before the one with a cursor.

@@ -82,6 +82,24 @@ func followed(t *testing.T, c *consoletest.Console, path string) func() string {
 	return func() string { mu.Lock(); defer mu.Unlock(); return b.String() }
 }
 
+// A posture log without news is asked for its newest line only.
+func TestQuietPostureTail(t *testing.T) {
+	g := &growing{}
+	g.add(postureLine(object{"x_cursor": "9.1"}), postureLine(object{"x_cursor": "10.1"}))
+	c := consoletest.NewLive(t, map[string]http.HandlerFunc{postureAPI: g.serve}, log.Sources, log.Register)
+	followed(t, c, "/logs/posture/live")
+	bustest.Eventually(t, "the source has looked several times", func() bool {
+		c.Clock.Advance(3 * time.Second)
+		return g.requests() > 4
+	})
+	for _, a := range c.Asked(http.MethodGet) {
+		if strings.HasSuffix(postureAPI, a.Path) && !strings.Contains(a.Query, "limit=1&") &&
+			!strings.HasSuffix(a.Query, "limit=1") {
+			t.Errorf("asked for %s", a.Query)
+		}
+	}
+}
+
 func TestLiveTail(t *testing.T) {
 	for _, k := range []struct {
 		path, api, filter string
