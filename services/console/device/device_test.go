@@ -144,6 +144,24 @@ func TestDeviceShowsWhy(t *testing.T) {
 	c.Fragment("/devices/"+id+"/sessions", "sessions").Has(http.StatusOK, "2 devices", "Began").Safe()
 }
 
+// A check whose outcome is older than what is known of it has no beginning to show.
+func TestCheckUnchangedForLong(t *testing.T) {
+	routes := fleet("oslo-tablet-3")
+	routes["GET /plumbline/devices/{id}/timeline"] = consoletest.Answer(object{"since": "2026-10-31T12:00:00Z",
+		"until": "2026-11-30T12:00:00Z", "known_since": "2026-10-31T12:00:00Z", "checks": []any{object{"check_id": "c1",
+			"name": "EDR", "segments": []any{object{"from": "2026-10-31T12:00:00Z", "until": "2026-11-30T12:00:00Z",
+				"outcome": "fail", "reason": "score"}}}}})
+	page := consoletest.New(t, routes, device.Register).Get("/devices/"+id).Has(http.StatusOK, "evidence from",
+		"fail from 2026-10-31 12:00:00 to 2026-11-30 12:00:00 UTC")
+	if strings.Contains(page.Text(), ", evidence") {
+		t.Errorf("the line begins with a comma: %s", page.Text())
+	}
+	changed := consoletest.New(t, fleet("oslo-tablet-3"), device.Register).Get("/devices/" + id)
+	if !strings.Contains(changed.Text(), ", evidence") {
+		t.Errorf("%s", changed.Text())
+	}
+}
+
 func TestHostileNamesStayText(t *testing.T) {
 	c := consoletest.New(t, fleet(consoletest.Hostile), device.Register)
 	for _, path := range []string{"/devices?filter=" + url.QueryEscape(consoletest.Hostile), "/devices/" + id,

@@ -163,7 +163,7 @@ func ribbon(name string, line *client.Timeline, segments []client.TimelineSegmen
 			text += " (" + s.Reason + ")"
 		}
 		spans = append(spans, chart.RibbonPart{Class: class, From: s.From, Until: s.Until,
-			Title: text + " from " + s.From.UTC().Format(time.DateTime) + " to " + s.Until.UTC().Format(time.DateTime)})
+			Title: text + " from " + s.From.UTC().Format(time.DateTime) + " to " + s.Until.UTC().Format(time.DateTime) + " UTC"})
 	}
 	return chart.Ribbon("Outcome of "+name+" since "+line.Since.UTC().Format(time.DateOnly)+": "+
 		strconv.Itoa(len(segments))+" parts", line.Since, line.Until, spans)

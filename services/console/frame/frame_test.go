@@ -196,6 +196,10 @@ func TestRejectedValuesStandAtTheirFields(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	f = frame.NewForm("api_url", "x")
+	if !f.Refused(&client.Error{Status: 400, Message: "api_url: état unknown"}) || f.Errors["api_url"] != "État unknown." {
+		t.Errorf("%+v", f)
+	}
+	f = frame.NewForm("api_url", "x")
 	if !f.Refused(&client.Error{Status: 409, Message: "name: is in use"}) || f.Problem != "Name: is in use." || f.OK() {
 		t.Errorf("%+v", f)
 	}

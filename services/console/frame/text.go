@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // number formats a whole number with commas between thousands.
@@ -120,7 +121,8 @@ func sentence(message string) string {
 	if message == "" {
 		return ""
 	}
-	first := strings.ToUpper(message[:1]) + message[1:]
+	_, n := utf8.DecodeRuneInString(message)
+	first := strings.ToUpper(message[:n]) + message[n:]
 	if !strings.ContainsAny(message[len(message)-1:], ".!?") {
 		first += "."
 	}

@@ -100,7 +100,7 @@ var Help = [][2]string{
 	{"held:yes", "some check is held; the same with exempt, grace and observe"},
 	{"revoked:yes", "revoked devices"},
 	{"score<40", "the lowest score"},
-	{"age>10m", "the newest score is older, or there is none"},
+	{"age>10m", "the newest score of some integration is older, or there is no score"},
 	{"-user:bob*", "not; the same with NOT"},
 	{"(name:a* OR name:b*)", "one of several; terms beside each other must all hold"},
 }
