@@ -71,16 +71,27 @@ func decision(name string) string {
 // app is an application as the screens show it.
 type app struct{ client.Application }
 
-// Hosts returns the destinations.
+// Hosts returns the hosts.
 func (a app) Hosts() []string {
 	var all []string
 	for _, d := range a.Destinations {
-		if d.URI != "" {
+		if public(d.Type) && d.URI != "" {
 			all = append(all, d.URI)
 		}
 	}
 	if len(all) == 0 && a.Domain != "" {
 		all = append(all, a.Domain)
+	}
+	return all
+}
+
+// Others returns the destinations that are no hosts, as texts. The form keeps them.
+func (a app) Others() []string {
+	var all []string
+	for _, d := range a.Destinations {
+		if !public(d.Type) {
+			all = append(all, strings.TrimSpace(d.Type+" "+d.URI))
+		}
 	}
 	return all
 }

@@ -118,7 +118,7 @@ func TestSaveAnApplication(t *testing.T) {
 		t.Errorf("%v", body)
 	}
 	if p := c.Post("/applications/a1", url.Values{"name": {"New"}, "domains": {"b.example.com"},
-		"x_origin_url": {"http://10.0.0.6"}}); p.Status != 303 {
+		"x_origin_url": {"http://10.0.0.6"}, "session_duration": {"24h"}}); p.Status != 303 {
 		t.Errorf("%d %s", p.Status, p.Text())
 	}
 	body = sent(t, c.Asked("PUT")[0].Body)

@@ -30,7 +30,7 @@ func show(r *frame.Request) error {
 	}
 	d := &detail{app: app{item.Value}}
 	d.Form = frame.NewForm("name", d.Name, "domains", strings.Join(d.Hosts(), "\n"), "x_origin_url", d.OriginURL,
-		"session_duration", d.SessionDuration)
+		"session_duration", d.SessionDuration, "revision", item.Revision)
 	if email := strings.TrimSpace(r.URL.Query().Get("email")); email != "" {
 		d.Check = &userCheck{Email: email}
 		checked, err := r.API.CheckUser(r.Context(), d.ID, email)
@@ -94,26 +94,19 @@ func newPage(r *frame.Request, f *frame.Form, status int) error {
 	)
 }
 
-// write sets the members of an application that the form has.
-func write(f *frame.Form, body map[string]any) {
-	destinations := []map[string]string{}
-	for _, line := range strings.Fields(f.Value("domains")) {
-		destinations = append(destinations, map[string]string{"type": "public", "uri": line})
-	}
+// write sets the members of an application that the form has. An empty session duration is the API's default.
+func write(f *frame.Form, body client.Object) {
 	if f.Value("name") == "" {
 		f.Fail("name", "Enter a name.")
 	}
-	if len(destinations) == 0 {
+	body["name"] = f.Value("name")
+	if !setHosts(body, strings.Fields(f.Value("domains"))) {
 		f.Fail("domains", "Enter at least one host, such as wiki.example.com.")
-		return
 	}
-	body["name"], body["destinations"], body["domain"] = f.Value("name"), destinations, destinations[0]["uri"]
-	delete(body, "self_hosted_domains")
-	if body["x_origin_url"] = f.Value("x_origin_url"); body["x_origin_url"] == "" {
-		body["x_origin_url"] = nil
-	}
-	if d := f.Value("session_duration"); d != "" {
-		body["session_duration"] = d
+	for _, name := range []string{"x_origin_url", "session_duration"} {
+		if body[name] = f.Value(name); body[name] == "" {
+			delete(body, name)
+		}
 	}
 }
 
@@ -122,7 +115,7 @@ func create(r *frame.Request) error {
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"type": "self_hosted"}
+	body := client.Object{"type": "self_hosted"}
 	write(f, body)
 	if !f.OK() {
 		return newPage(r, f, http.StatusUnprocessableEntity)
@@ -137,7 +130,8 @@ func create(r *frame.Request) error {
 	return r.Redirect(root+"/"+made.Value.ID+"/policies/new", "Saved. Nobody gets in until the application has a policy.")
 }
 
-// save replaces the members that the form has, and keeps every other one and the policies.
+// save changes the application of the revision that the form was made from. It replaces the members that the form has,
+// and keeps every other one and the policies.
 func save(r *frame.Request) error {
 	f, err := r.Form()
 	if err != nil {
@@ -148,12 +142,12 @@ func save(r *frame.Request) error {
 	if err != nil {
 		return err
 	}
-	body := map[string]any(item.Value)
+	body := item.Value
 	ownedmember.StripFixed(body)
 	delete(body, "policies")
 	write(f, body)
 	if f.OK() {
-		_, err = all.Replace(r.Context(), r.PathValue("id"), item.Revision, body)
+		_, err = all.Replace(r.Context(), r.PathValue("id"), f.Value("revision"), body)
 		if err == nil {
 			return r.Redirect(root+"/"+r.PathValue("id"), "Saved.")
 		}

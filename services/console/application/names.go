@@ -8,7 +8,8 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// names holds the names of the resources that rules refer to, by kind and id.
+// names holds the names of the resources that rules refer to, by kind and id. It has no kind that the person may not
+// read.
 type names map[policy.Resource]map[string]string
 
 // readNames returns the names that the person may read.
@@ -28,20 +29,21 @@ func readNames(r *frame.Request) (names, error) {
 }
 
 func add[T client.Named](r *frame.Request, to names, kind policy.Resource, c client.Collection[T]) error {
-	to[kind] = map[string]string{}
 	items, err := c.List(r.Context())
 	if status(err) == http.StatusForbidden {
 		return nil
 	}
+	to[kind] = map[string]string{}
 	for _, i := range items {
 		to[kind][i.Value.ResourceID()] = i.Value.ResourceName()
 	}
 	return err
 }
 
-// find returns the id of a resource by its id or its name; ambiguous is set if several have the name.
+// find returns the id of a resource by its id or its name; ambiguous is set if several have the name. A text is taken
+// for an id if the person may not read the kind: the API decides about it.
 func (n names) find(kind policy.Resource, text string) (id string, ambiguous bool) {
-	if _, known := n[kind][text]; known {
+	if _, known := n[kind][text]; known || n[kind] == nil {
 		return text, false
 	}
 	for other, name := range n[kind] {
@@ -50,6 +52,18 @@ func (n names) find(kind policy.Resource, text string) (id string, ambiguous boo
 		}
 	}
 	return id, ambiguous
+}
+
+// called returns the name of a resource, or its id if the name does not lead back to it.
+func (n names) called(kind policy.Resource, id string) string {
+	name := n[kind][id]
+	if name == "" || !typeable(name) {
+		return id
+	}
+	if found, ambiguous := n.find(kind, name); found != id || ambiguous {
+		return id
+	}
+	return name
 }
 
 // All returns every name, for the suggestions of the form.

@@ -2,11 +2,13 @@ package application
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 
 	"plumbline.dev/services/console/copyas"
 	"plumbline.dev/services/console/frame"
+	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/plumb/client"
 )
 
@@ -50,6 +52,7 @@ type policyForm struct {
 	Selectors []frame.Choice
 	Lists     []ruleList
 	Known     []string
+	Stored    client.Object // members of the stored policy
 	Copies    []copyas.Text
 }
 
@@ -91,7 +94,8 @@ func policyPage(r *frame.Request, d *policyForm, status int) error {
 	}
 	d.Known = n.All()
 	if !d.New && d.Form.OK() {
-		d.Copies = []copyas.Text{copyas.Curl(r.Person.Account, "PUT", "/access"+policyPath(r), bodyOf(d.Form, n))}
+		ownedmember.StripFixed(d.Stored)
+		d.Copies = []copyas.Text{copyas.Curl(r.Person.Account, "PUT", "/access"+policyPath(r), d.Stored)}
 	}
 	return r.Page(frame.Page{Title: title, Nav: nav, Set: set, Name: "policy", Data: d, Status: status, Crumbs: crumbs})
 }
@@ -130,24 +134,26 @@ func bodyOf(f *frame.Form, n names) map[string]any {
 }
 
 func createPolicy(r *frame.Request) error {
-	return store(r, func(c client.Collection[client.Policy], body map[string]any) error {
-		_, err := c.Create(r.Context(), body)
-		return err
-	}, &policyForm{New: true})
-}
-
-// store reads the form and saves the policy. d is the page to show again if something is wrong.
-func store(r *frame.Request, save func(client.Collection[client.Policy], map[string]any) error, d *policyForm) error {
 	f, err := r.Form()
 	if err != nil {
 		return err
 	}
+	return store(r, map[string]any{}, func(c client.Collection[client.Policy], body map[string]any) error {
+		_, err := c.Create(r.Context(), body)
+		return err
+	}, &policyForm{New: true, Form: f})
+}
+
+// store sets the members of a policy that the form of d has, and saves the policy. d is the page to show again if
+// something is wrong.
+func store(r *frame.Request, body map[string]any, save func(client.Collection[client.Policy], map[string]any) error,
+	d *policyForm) error {
 	n, err := readNames(r)
 	if err != nil {
 		return err
 	}
-	d.Form = f
-	body := bodyOf(f, n)
+	f := d.Form
+	maps.Copy(body, bodyOf(f, n))
 	if !f.OK() {
 		return policyPage(r, d, http.StatusUnprocessableEntity)
 	}
@@ -172,41 +178,66 @@ func showPolicy(r *frame.Request) error {
 	if err != nil {
 		return err
 	}
-	p := item.Value
-	f := frame.NewForm("name", p.Name, "decision", p.Decision, "session_duration", p.SessionDuration)
-	if p.Precedence > 0 && r.PathValue("id") != "" {
-		f.Values.Set("precedence", strconv.Itoa(p.Precedence))
-	}
-	setRules(f, "include", p.Include, n)
-	setRules(f, "require", p.Require, n)
-	setRules(f, "exclude", p.Exclude, n)
-	return policyPage(r, &policyForm{Form: f, Name: p.Name}, 0)
-}
-
-// kept are the members of a stored policy that the form does not have, and a save keeps.
-var kept = []string{"approval_groups", "approval_required", "connection_rules", "isolation_required", "mfa_config",
-	"purpose_justification_prompt", "purpose_justification_required", "precedence"}
-
-func savePolicy(r *frame.Request) error {
-	id := r.PathValue("policy")
-	c, _, _ := place(r)
-	stored, err := c.Get(r.Context(), id)
+	p, members, err := read(item)
 	if err != nil {
 		return err
 	}
-	var members map[string]any
-	if err := json.Unmarshal(stored.Raw, &members); err != nil {
+	f := frame.NewForm("name", p.Name, "decision", p.Decision, "session_duration", p.SessionDuration,
+		"revision", item.Revision)
+	if p.Precedence > 0 && r.PathValue("id") != "" {
+		f.Values.Set("precedence", strconv.Itoa(p.Precedence))
+	}
+	for _, l := range lists {
+		setRules(f, l.Name, rulesOf(members, l.Name), n)
+	}
+	return policyPage(r, &policyForm{Form: f, Name: p.Name, Stored: members}, 0)
+}
+
+// read returns a stored policy and its members. It returns a problem if the form cannot show the whole policy.
+func read(item client.Item[client.Policy]) (p client.Policy, members client.Object, err error) {
+	p = item.Value
+	if !fits(p.Include, p.Require, p.Exclude) {
+		return p, nil, &frame.Problem{Status: http.StatusConflict, Title: "The policy has too many rules for a form",
+			Text: "The form takes at most " + strconv.Itoa(maxRules) + " rules of a kind. Change the policy with the API, " +
+				"with plumb apply or with Terraform."}
+	}
+	return p, members, json.Unmarshal(item.Raw, &members)
+}
+
+// rulesOf returns the rules of a list of a stored policy, with the digits of their numbers.
+func rulesOf(members client.Object, list string) (rules []client.Rule) {
+	all, _ := members[list].([]any)
+	for _, one := range all {
+		if rule, ok := one.(map[string]any); ok {
+			rules = append(rules, rule)
+		}
+	}
+	return rules
+}
+
+// savePolicy changes the policy of the revision that the form was made from. The members that the form does not have
+// stay.
+func savePolicy(r *frame.Request) error {
+	f, err := r.Form()
+	if err != nil {
 		return err
 	}
-	return store(r, func(c client.Collection[client.Policy], body map[string]any) error {
-		for _, name := range kept {
-			if _, there := body[name]; !there && members[name] != nil {
-				body[name] = members[name]
-			}
-		}
-		_, err := c.Replace(r.Context(), id, stored.Revision, body)
+	id := r.PathValue("policy")
+	c, _, _ := place(r)
+	item, err := c.Get(r.Context(), id)
+	if err != nil {
 		return err
-	}, &policyForm{Name: stored.Value.Name})
+	}
+	stored, members, err := read(item)
+	if err != nil {
+		return err
+	}
+	ownedmember.StripFixed(members)
+	delete(members, "session_duration") // the form has it unless it is empty
+	return store(r, members, func(c client.Collection[client.Policy], body map[string]any) error {
+		_, err := c.Replace(r.Context(), id, f.Value("revision"), body)
+		return err
+	}, &policyForm{Name: stored.Name, Form: f})
 }
 
 func removePolicy(r *frame.Request) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"plumbline.dev/services/console/frame"
 	"plumbline.dev/services/internal/policy"
@@ -51,7 +52,8 @@ func ruleText(rule client.Rule, n names) string {
 	return strings.TrimSpace(title(selector) + " " + value)
 }
 
-// ruleFields returns the selector and the value of a row of the form. A name stands for the id of a resource.
+// ruleFields returns the selector and the value of a row of the form, from which [parse] makes the same rule. A name
+// stands for the id of a resource.
 func ruleFields(rule client.Rule, n names) (selector, value string) {
 	for name, body := range rule {
 		s, known := policy.FindSelector(name)
@@ -63,13 +65,10 @@ func ruleFields(rule client.Rule, n names) (selector, value string) {
 			return name, ""
 		}
 		text, isText := members[s.Value].(string)
-		if s.Value == "" || len(members) != 1 || !isText {
+		if s.Value == "" || len(members) != 1 || !isText || text == "" || !typeable(text) {
 			break
 		}
-		if called := n[s.Refs[s.Value]][text]; called != "" {
-			text = called
-		}
-		return name, text
+		return name, n.called(s.Refs[s.Value], text)
 	}
 	b, err := json.Marshal(rule)
 	if err != nil {
@@ -78,13 +77,19 @@ func ruleFields(rule client.Rule, n names) (selector, value string) {
 	return asJSON, string(b)
 }
 
+// typeable reports whether a field of a form keeps a text as it is.
+func typeable(text string) bool {
+	return strings.TrimSpace(text) == text && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
 // parse returns the rule of a row of the form, or a sentence about what is wrong with it.
 func parse(selector, value string, n names) (rule client.Rule, problem string) {
 	if selector == asJSON {
-		if json.Unmarshal([]byte(value), &rule) != nil || len(rule) != 1 {
+		var o client.Object
+		if json.Unmarshal([]byte(value), &o) != nil || len(o) != 1 {
 			return nil, `Enter one selector as JSON, such as {"email":{"email":"ann@example.com"}}.`
 		}
-		return rule, ""
+		return client.Rule(o), ""
 	}
 	s, known := policy.FindSelector(selector)
 	switch {
@@ -120,42 +125,54 @@ type ruleRow struct {
 	Name, Label, Selector, Value, Error string
 }
 
-// rowsOf returns the rows of a list in the form, and empty ones after them.
+// freeRows is how many empty rows follow the rules of a list.
+const freeRows = 2
+
+// maxRules bounds the rules of a list in the form. The API has a higher limit.
+const maxRules = 1000
+
+// maxNumber bounds the numbers of rows. No form within its size has a higher one.
+const maxNumber = 1 << 20
+
+// fits reports whether the form can show every rule of a policy.
+func fits(lists ...[]client.Rule) bool {
+	return !slices.ContainsFunc(lists, func(l []client.Rule) bool { return len(l) > maxRules })
+}
+
+// rowsOf returns the rows of a list in the form, without empty ones between them, and empty ones after them.
 func rowsOf(f *frame.Form, list, label string) []ruleRow {
 	var rows []ruleRow
-	free := 0
-	for n := 0; free < 2 && n < maxRules; n++ {
-		name := list + "." + strconv.Itoa(n)
-		row := ruleRow{
-			name,
-			label + " rule " + strconv.Itoa(n+1),
-			f.Value(name + ".selector"),
-			f.Value(name + ".value"),
-			f.Errors[name],
-		}
-		if row.Selector == "" && row.Value == "" {
-			free++
-		}
-		rows = append(rows, row)
+	next := 0
+	for _, n := range rowNumbers(f, list) {
+		row := rowOf(f, list, n)
+		row.Label = label + " rule " + strconv.Itoa(len(rows)+1)
+		rows, next = append(rows, row), n+1
+	}
+	for n := range freeRows {
+		rows = append(rows, ruleRow{Name: list + "." + strconv.Itoa(next+n),
+			Label: label + " rule " + strconv.Itoa(len(rows)+1)})
 	}
 	return rows
 }
 
-// maxRules bounds the rules of a list in the form.
-const maxRules = 200
+func rowOf(f *frame.Form, list string, n int) ruleRow {
+	name := list + "." + strconv.Itoa(n)
+	return ruleRow{Name: name, Selector: f.Value(name + ".selector"), Value: f.Value(name + ".value"), Error: f.Errors[name]}
+}
 
 // readRules returns the rules of a list of the form. Empty rows are left out.
 func readRules(f *frame.Form, list string, n names) []client.Rule {
 	rules := []client.Rule{}
-	for _, i := range rowNumbers(f, list) {
-		name := list + "." + strconv.Itoa(i)
-		selector, value := f.Value(name+".selector"), f.Value(name+".value")
-		if selector == "" && value == "" {
-			continue
-		}
-		rule, problem := parse(selector, value, n)
+	numbers := rowNumbers(f, list)
+	if len(numbers) > maxRules {
+		f.Fail(list, "The form takes at most "+strconv.Itoa(maxRules)+" rules. The API and plumb apply take more.")
+		return rules
+	}
+	for _, i := range numbers {
+		row := rowOf(f, list, i)
+		rule, problem := parse(row.Selector, row.Value, n)
 		if problem != "" {
-			f.Fail(name, problem)
+			f.Fail(row.Name, problem)
 			continue
 		}
 		rules = append(rules, rule)
@@ -163,13 +180,17 @@ func readRules(f *frame.Form, list string, n names) []client.Rule {
 	return rules
 }
 
-// rowNumbers returns the numbers of the rows that the form sent for a list, in order.
+// rowNumbers returns the numbers of the rows of a list in the form that are not empty, in order.
 func rowNumbers(f *frame.Form, list string) []int {
 	seen := map[int]bool{}
 	for name := range f.Values {
 		rest, ok := strings.CutPrefix(name, list+".")
 		number, _, _ := strings.Cut(rest, ".")
-		if n, err := strconv.Atoi(number); ok && err == nil && n >= 0 && n < maxRules {
+		n, err := strconv.Atoi(number)
+		if !ok || err != nil || n < 0 || n > maxNumber {
+			continue
+		}
+		if row := rowOf(f, list, n); row.Selector != "" || row.Value != "" {
 			seen[n] = true
 		}
 	}

@@ -3,6 +3,7 @@
 package consoletest
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -207,10 +208,20 @@ func (c *Console) Do(r *http.Request) *Page {
 	c.Helper()
 	w := httptest.NewRecorder()
 	c.Handler.ServeHTTP(w, r)
-	body := w.Body.String()
-	root, err := html.Parse(strings.NewReader(body))
+	return Read(c.TB, w.Result())
+}
+
+// Read returns the page of a response, and closes its body.
+func Read(t testing.TB, resp *http.Response) *Page {
+	t.Helper()
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		c.Fatalf("%s %s: %v", r.Method, r.URL, err)
+		t.Fatal(err)
 	}
-	return &Page{TB: c.TB, Status: w.Code, Header: w.Header(), Body: body, root: root}
+	root, err := html.Parse(bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Page{TB: t, Status: resp.StatusCode, Header: resp.Header, Body: string(body), root: root}
 }
