@@ -2,7 +2,6 @@ package check
 
 import (
 	"html/template"
-	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -173,7 +172,7 @@ func save(r *frame.Request) error {
 	}
 	d, body := &detail{state: state{Check: stored.Value}, Form: form}, map[string]any(item.Value)
 	ownedmember.StripFixed(body)
-	maps.Copy(body, bodyOf(form))
+	edit(body, form)
 	if !form.OK() {
 		return page(r, d, http.StatusUnprocessableEntity)
 	}

@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,6 +100,37 @@ func expirations(current string) []frame.Choice {
 	return all
 }
 
+// edit sets the members of a stored check that the form has, and keeps every other one, also within the input and the
+// breaker. A text that the person left as it was stays as it is stored.
+func edit(body client.Object, f *frame.Form) {
+	for name, v := range bodyOf(f) {
+		before, _ := body[name].(map[string]any)
+		after, _ := v.(map[string]any)
+		stored, _ := body[name].(string)
+		if name == fieldMode {
+			stored = cmp.Or(stored, string(proto.ModeEnforce)) // the default
+		}
+		switch {
+		case before != nil:
+			body[name] = merged(before, after)
+		case v == nil && body[name] == nil: // it stays as it is
+		case stored == "" || v != strings.TrimSpace(stored):
+			body[name] = v
+		}
+	}
+}
+
+// merged returns the members of after, and those of before that the form does not have. It is nil if there are none.
+func merged(before, after map[string]any) any {
+	all := maps.Clone(before)
+	maps.DeleteFunc(all, func(name string, _ any) bool { return slices.Contains(fields, name) })
+	maps.Copy(all, after)
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
 // bodyOf returns the members of a check that the form describes. Empty settings are null, which resets them.
 func bodyOf(f *frame.Form) map[string]any {
 	return map[string]any{"name": f.Value(fieldName), fieldExpiration: text(f, fieldExpiration),
@@ -128,7 +160,7 @@ func breaker(f *frame.Form) any {
 
 // text returns a field, or nil if it is empty.
 func text(f *frame.Form, name string) any {
-	if v := f.Value(name); v != "" {
+	if v := strings.ReplaceAll(f.Value(name), "\r\n", "\n"); v != "" {
 		return v
 	}
 	return nil

@@ -43,7 +43,7 @@ func show(r *frame.Request) error {
 	if err != nil {
 		return err
 	}
-	return page(r, &detail{state: s, Form: formOf(s.Integration)}, 0)
+	return page(r, &detail{state: s, Form: formOf(s.Integration, s.Revision)}, 0)
 }
 
 func blank(r *frame.Request) error { return page(r, &detail{New: true, Form: newForm()}, 0) }
@@ -90,7 +90,7 @@ func create(r *frame.Request) error {
 	return r.Redirect(root+"/"+made.Value.ID, "Saved. The first poll begins now.")
 }
 
-// save saves the changes of a stored integration.
+// save changes the integration of the revision that the form was made from.
 func save(r *frame.Request) error {
 	form, s, body, err := edited(r)
 	if err != nil {
@@ -99,7 +99,7 @@ func save(r *frame.Request) error {
 	if !form.OK() {
 		return page(r, &detail{state: s, Form: form}, http.StatusUnprocessableEntity)
 	}
-	_, err = r.API.Integrations.Update(r.Context(), s.ID, body)
+	_, err = r.API.Integrations.Replace(r.Context(), s.ID, form.Value(fieldRevision), body)
 	if refused(form, err) {
 		return page(r, &detail{state: s, Form: form}, http.StatusUnprocessableEntity)
 	}

@@ -18,12 +18,13 @@ const (
 	fieldConcurrency = "x_concurrency"
 	fieldClientID    = "access_client_id"
 	fieldSecret      = "access_client_secret"
+	fieldRevision    = "revision" // that the form was made from
 )
 
 // formOf returns the form of a stored integration. Its secret is never known here.
-func formOf(i client.Integration) *frame.Form {
+func formOf(i client.Integration, revision string) *frame.Form {
 	return frame.NewForm(fieldName, i.Name, fieldURL, i.Config.APIURL, fieldInterval, i.Interval, fieldConcurrency,
-		strconv.Itoa(i.Concurrency), fieldClientID, i.Config.ClientID)
+		strconv.Itoa(i.Concurrency), fieldClientID, i.Config.ClientID, fieldRevision, revision)
 }
 
 // newForm returns the form of a new integration.

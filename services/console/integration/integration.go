@@ -42,7 +42,8 @@ func Register(f *frame.Frame) {
 // state is an integration with its status.
 type state struct {
 	client.Integration
-	Status *client.Status // nil if the person may not read it
+	Revision string         // of the integration; empty in a list
+	Status   *client.Status // nil if the person may not read it
 }
 
 // Polled reports whether the integration is of the type that is polled.
@@ -101,7 +102,7 @@ func list(r *frame.Request) error {
 	}
 	rows := make([]state, len(all))
 	for n, i := range all {
-		rows[n] = state{i.Value, byID[i.Value.ID]}
+		rows[n] = state{i.Value, "", byID[i.Value.ID]}
 	}
 	return r.Page(frame.Page{Title: "Integrations", Nav: root, Set: set, Name: "list-page", Data: rows})
 }
@@ -113,7 +114,7 @@ func load(r *frame.Request) (state, error) {
 		return state{}, err
 	}
 	byID, err := statuses(r)
-	return state{item.Value, byID[item.Value.ID]}, err
+	return state{item.Value, item.Revision, byID[item.Value.ID]}, err
 }
 
 // checksOf returns the checks of an integration, or nil if the person may not read them.

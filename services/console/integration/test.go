@@ -77,19 +77,17 @@ func (d *detail) saveTested(r *frame.Request, body map[string]any) error {
 		return err
 	}
 	if d.New {
-		return r.Redirect(root+"/"+saved.ID, "Tested and saved. The first poll begins now.")
+		return r.Redirect(root+"/"+saved.Value.ID, "Tested and saved. The first poll begins now.")
 	}
-	d.Integration, d.Form, d.Saved = saved, formOf(saved), true
+	d.Integration, d.Form, d.Saved = saved.Value, formOf(saved.Value, saved.Revision), true
 	return page(r, d, 0)
 }
 
-func (d *detail) store(ctx context.Context, r *frame.Request, body map[string]any) (client.Integration, error) {
+func (d *detail) store(ctx context.Context, r *frame.Request, body map[string]any) (client.Item[client.Integration], error) {
 	if d.New {
-		item, err := r.API.Integrations.Create(ctx, body)
-		return item.Value, err
+		return r.API.Integrations.Create(ctx, body)
 	}
-	item, err := r.API.Integrations.Update(ctx, d.ID, body)
-	return item.Value, err
+	return r.API.Integrations.Replace(ctx, d.ID, d.Form.Value(fieldRevision), body)
 }
 
 // stepsOf returns the steps of a test.

@@ -107,7 +107,7 @@ func show(r *frame.Request) error {
 	if err != nil {
 		return err
 	}
-	f := frame.NewForm("status", item.Value.Status)
+	f := frame.NewForm("status", item.Value.Status, "revision", item.Revision)
 	for _, role := range item.Value.Roles {
 		f.Values.Add("role", role.ID)
 	}
@@ -157,6 +157,7 @@ func (v *view) lastAdministrator() bool {
 	})
 }
 
+// save changes the member of the revision that the form was made from.
 func save(r *frame.Request) error {
 	f, err := r.Form()
 	if err != nil {
@@ -168,7 +169,7 @@ func save(r *frame.Request) error {
 	}
 	body := map[string]any{"roles": rolesIn(f), "status": f.Value("status")}
 	if f.OK() {
-		_, err = r.API.Members().Replace(r.Context(), item.Value.ID, item.Revision, body)
+		_, err = r.API.Members().Replace(r.Context(), item.Value.ID, f.Value("revision"), body)
 		if err == nil {
 			return r.Redirect(root, "Saved. It applies to the next request of "+item.Value.Email+".")
 		}
