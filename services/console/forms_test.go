@@ -100,6 +100,8 @@ func storeAll(t *testing.T, c *client.Client) []editor {
 	app := create(client.KindApplication, map[string]any{"name": "A", "type": "self_hosted", "session_duration": "12h",
 		"tags": []any{}, "destinations": []any{map[string]any{"type": "public", "uri": "wiki.example.com"},
 			map[string]any{"type": "private", "cidr": "10.0.0.0/8"}}})
+	own, err := c.ApplicationPolicies(app).Create(t.Context(), rules())
+	must(t, err)
 	shared := create(client.KindPolicy, rules())
 	check := create(client.KindCheck, map[string]any{"name": "C", "type": "custom_s2s", "schedule": "5m",
 		"description": "kept", "x_remediation": "First line\nsecond line\n", "x_breaker": map[string]any{"share": 0.5},
@@ -111,6 +113,8 @@ func storeAll(t *testing.T, c *client.Client) []editor {
 	must(t, err)
 	return []editor{
 		{"/applications/" + app, "/applications/" + app, "/access/apps/" + app},
+		{"/applications/" + app + "/policies/" + own.Value.ID, "/applications/" + app + "/policies/" + own.Value.ID,
+			"/access/apps/" + app + "/policies/" + own.Value.ID},
 		{"/policies/" + shared, "/policies/" + shared, "/access/policies/" + shared},
 		{"/checks/" + check, "/checks/" + check, "/devices/posture/" + check},
 		{"/integrations/" + ids["integrations"], "/integrations/" + ids["integrations"],

@@ -68,7 +68,9 @@ func (s *API) getAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, error)
 	if err != nil {
 		return v4.Response{}, err
 	}
-	return v4.OK(s.ViewPolicy(c.Account, policy.Value, app.Value.Policies[n].Precedence)), nil
+	// Its revision is that of the application, which every change of an owned policy and of the order changes.
+	return v4.Response{Result: s.ViewPolicy(c.Account, policy.Value, app.Value.Policies[n].Precedence),
+		Revision: app.Revision}, nil
 }
 
 // createAppPolicy creates a policy that the application owns, or links a reusable policy if the body is only an id.
@@ -96,7 +98,7 @@ func (s *API) createAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 			}
 			item.precedence++
 		}
-		links, err := s.relink(ctx, c, app, append(items, item))
+		links, revision, err := s.relink(ctx, c, app, append(items, item))
 		if errors.Is(err, bus.ErrConflict) {
 			item.precedence, _, _ = body.Int("precedence", 1, maxPrecedence)
 			continue
@@ -105,7 +107,7 @@ func (s *API) createAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 			return v4.Response{}, err
 		}
 		n := slices.IndexFunc(links, func(l proto.PolicyLink) bool { return l.Precedence == item.precedence })
-		return s.viewLink(c, links[n], http.StatusCreated)
+		return s.viewLink(c, links[n], http.StatusCreated, revision)
 	}
 	return v4.Response{}, v4.ErrConflict
 }
@@ -136,11 +138,12 @@ func (s *API) updateAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 		}
 	}
 	items[n].body = body
-	_, err = s.relink(ctx, c, app, items)
+	_, revision, err := s.relink(ctx, c, app, items)
 	if err != nil {
 		return v4.Response{}, err
 	}
-	return s.viewLink(c, proto.PolicyLink{Policy: policy.Value.ID, Precedence: items[n].precedence}, http.StatusOK)
+	return s.viewLink(c, proto.PolicyLink{Policy: policy.Value.ID, Precedence: items[n].precedence}, http.StatusOK,
+		revision)
 }
 
 // deleteAppPolicy unlinks a policy from the application, and deletes it if the application owns it.
@@ -150,7 +153,7 @@ func (s *API) deleteAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 		if err != nil {
 			return v4.Response{}, err
 		}
-		_, err = s.relink(ctx, c, app, slices.Delete(itemsOf(app.Value.Policies), n, n+1))
+		_, _, err = s.relink(ctx, c, app, slices.Delete(itemsOf(app.Value.Policies), n, n+1))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
@@ -196,9 +199,9 @@ func itemsOf(links []proto.PolicyLink) []policyItem {
 	return items
 }
 
-// relink replaces the policies of an application.
+// relink replaces the policies of an application, and returns them with the new revision of the application.
 func (s *API) relink(ctx context.Context, c *v4.Call, old catalog.Record[proto.Application],
-	items []policyItem) ([]proto.PolicyLink, error) {
+	items []policyItem) ([]proto.PolicyLink, uint64, error) {
 	items = slices.DeleteFunc(items, func(i policyItem) bool {
 		// An existing link to a deleted policy is dropped; a new link to a missing policy is the client's mistake.
 		_, found := s.store.Catalog.Policy(c.Account, i.id)
@@ -207,29 +210,30 @@ func (s *API) relink(ctx context.Context, c *v4.Call, old catalog.Record[proto.A
 	slices.SortStableFunc(items, func(a, b policyItem) int { return cmp.Compare(a.precedence, b.precedence) })
 	for n := 1; n < len(items); n++ {
 		if items[n].precedence == items[n-1].precedence {
-			return nil, v4.Invalid("policy precedences must be unique")
+			return nil, 0, v4.Invalid("policy precedences must be unique")
 		}
 	}
 	now := proto.At(s.store.Clock.Now())
 	p, err := s.plan(c.Account, old.Value.ID, items, now)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	app := *old.Value
 	if err := s.mayChange(c, &app); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	app.Policies, app.UpdatedAt = p.links, now
-	if _, err := s.save(ctx, c.Account, &app, p, store.PriorOf(old)); err != nil {
-		return nil, err
+	revision, err := s.save(ctx, c.Account, &app, p, store.PriorOf(old))
+	if err != nil {
+		return nil, 0, err
 	}
-	return p.links, s.store.Fresh(ctx)
+	return p.links, revision, s.store.Fresh(ctx)
 }
 
-func (s *API) viewLink(c *v4.Call, link proto.PolicyLink, status int) (v4.Response, error) {
+func (s *API) viewLink(c *v4.Call, link proto.PolicyLink, status int, revision uint64) (v4.Response, error) {
 	p, found := s.store.Catalog.Policy(c.Account, link.Policy)
 	if !found {
 		return v4.Response{}, errNoPolicy // deleted in the meantime
 	}
-	return v4.Response{Status: status, Result: s.ViewPolicy(c.Account, p.Value, link.Precedence)}, nil
+	return v4.Response{Status: status, Result: s.ViewPolicy(c.Account, p.Value, link.Precedence), Revision: revision}, nil
 }
