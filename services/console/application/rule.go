@@ -157,7 +157,8 @@ func rowsOf(f *frame.Form, list, label string) []ruleRow {
 
 func rowOf(f *frame.Form, list string, n int) ruleRow {
 	name := list + "." + strconv.Itoa(n)
-	return ruleRow{Name: name, Selector: f.Value(name + ".selector"), Value: f.Value(name + ".value"), Error: f.Errors[name]}
+	return ruleRow{Name: name, Selector: f.Value(name + ".selector"), Value: f.Value(name + ".value"),
+		Error: f.Errors[name]}
 }
 
 // readRules returns the rules of a list of the form. Empty rows are left out.

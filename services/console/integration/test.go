@@ -83,7 +83,8 @@ func (d *detail) saveTested(r *frame.Request, body map[string]any) error {
 	return page(r, d, 0)
 }
 
-func (d *detail) store(ctx context.Context, r *frame.Request, body map[string]any) (client.Item[client.Integration], error) {
+func (d *detail) store(ctx context.Context, r *frame.Request, body map[string]any) (client.Item[client.Integration],
+	error) {
 	if d.New {
 		return r.API.Integrations.Create(ctx, body)
 	}
