@@ -21,6 +21,15 @@ func (p *Page) Form(action string) url.Values {
 	return nil
 }
 
+// Open fails the test unless the dialog with an id is open, or closed.
+func (p *Page) Open(id string, open bool) {
+	p.Helper()
+	d := find(p.root, "dialog", func(n *html.Node) bool { return attribute(n, "id") == id })
+	if d == nil || has(d, "open") != open {
+		p.Errorf("dialog %s: open is not %v: %s", id, open, p.Text())
+	}
+}
+
 func fieldsOf(form *html.Node) url.Values {
 	v := url.Values{}
 	for n := range form.Descendants() {

@@ -100,6 +100,19 @@ func TestTypedFilterOfExport(t *testing.T) {
 	}
 }
 
+// The pill of a device in the list is that of its page: a device that one check does not know is denied.
+func TestListShowsUnknownBeforeExempt(t *testing.T) {
+	d := made("oslo-tablet-3")
+	d["checks"] = []any{object{"check_id": "c1", "name": "EDR", "outcome": "unknown"},
+		object{"check_id": "c2", "name": "Disk", "outcome": "pass", "observed": "fail", "enforced": "exempt"}}
+	routes := fleet("oslo-tablet-3")
+	routes["GET /plumbline/devices"] = consoletest.Answer([]any{d})
+	page := consoletest.New(t, routes, device.Register).Get("/devices").Has(http.StatusOK, "Unknown 1 of 2")
+	if pills := page.Texts("span", "pill"); slices.Contains(pills, "Exempt") {
+		t.Errorf("pills: %q", pills)
+	}
+}
+
 func TestChipsAddAndRemoveTerms(t *testing.T) {
 	c := consoletest.New(t, fleet("EDR"), device.Register)
 	for filter, want := range map[string]string{
@@ -176,10 +189,11 @@ func TestExempt(t *testing.T) {
 	routes["POST /plumbline/exemptions"] = consoletest.Answer(object{"id": "x2"})
 	c := consoletest.New(t, routes, device.Register)
 	c.Post("/devices/"+id+"/exempt", url.Values{"rule_id": {"c1"}, "until": {"2026-12-02T10:00"}, "reason": {""}}).
-		Has(http.StatusUnprocessableEntity, "Say why").Safe()
+		Has(http.StatusUnprocessableEntity, "Say why").Safe().Open("exempt", true)
 	if n := len(c.Asked("POST")); n != 0 {
 		t.Errorf("%d requests without a reason", n)
 	}
+	c.Get("/devices/"+id).Open("exempt", false)
 	c.Post("/devices/"+id+"/exempt", url.Values{"rule_id": {"c1"}, "until": {"2026-12-02T10:00"}, "reason": {"lost"}}).
 		Has(http.StatusSeeOther)
 	var sent object

@@ -52,10 +52,10 @@ func newRow(d *client.ListedDevice) row {
 		v.Kind, v.Text = "unk", "Revoked"
 	case len(v.Failing) > 0:
 		v.Kind, v.Text = "fail", fraction("Fails", len(v.Failing), len(d.Checks))
-	case enforced != "":
-		v.Kind, v.Text = state("", enforced)
 	case unknown > 0:
 		v.Kind, v.Text = "unk", fraction("Unknown", unknown, len(d.Checks))
+	case enforced != "":
+		v.Kind, v.Text = state("", enforced)
 	case len(d.Checks) == 0:
 		v.Kind, v.Text = "unk", "No checks"
 	default:
