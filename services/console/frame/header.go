@@ -29,10 +29,15 @@ func setHeaders(h http.Header, nonce string) {
 // flashCookie holds the message of [Request.Redirect] until it is shown.
 const flashCookie = "plumbline_flash"
 
-// maxFlash is the longest message, in bytes.
-const maxFlash = 400
+// maxFlash is the longest message with the API's messages, in bytes. A cookie holds it.
+const maxFlash = 2000
 
-func (r *Request) setFlash(message string) {
+// setFlash has the next page show a message and what the API doubts, if there is any.
+func (r *Request) setFlash(message string, doubts []string) {
+	if message == "" && len(doubts) == 0 {
+		return
+	}
+	message = strings.Join(append([]string{message}, doubts...), "\n")
 	if len(message) > maxFlash {
 		message = strings.ToValidUTF8(message[:maxFlash], "") + "…"
 	}
@@ -40,17 +45,18 @@ func (r *Request) setFlash(message string) {
 		Path: "/", MaxAge: 60, HttpOnly: true, Secure: session.Secure(r.Request), SameSite: http.SameSiteLaxMode})
 }
 
-// takeFlash returns the message to show, and forgets it.
-func (r *Request) takeFlash() string {
+// takeFlash returns the message to show and what the API doubts, and forgets them.
+func (r *Request) takeFlash() (message string, doubts []string) {
 	c, err := r.Cookie(flashCookie)
 	if err != nil || len(c.Value) > 2*maxFlash {
-		return ""
+		return "", nil
 	}
 	text, err := base64.RawURLEncoding.DecodeString(c.Value)
 	http.SetCookie(r.W, &http.Cookie{Name: flashCookie, Path: "/", MaxAge: -1, HttpOnly: true,
 		Secure: session.Secure(r.Request), SameSite: http.SameSiteLaxMode})
 	if err != nil {
-		return ""
+		return "", nil
 	}
-	return strings.ToValidUTF8(string(text), "")
+	lines := strings.Split(strings.ToValidUTF8(string(text), ""), "\n")
+	return lines[0], lines[1:]
 }

@@ -42,6 +42,7 @@ type layout struct {
 	Nav    []group
 	State  State
 	Flash  string
+	Doubts []string // of the API about an action
 	Body   template.HTML
 }
 
@@ -55,8 +56,10 @@ func (r *Request) Page(p Page) error {
 	if err := p.Set.render(&body, p.Name, p.Data); err != nil {
 		return err
 	}
-	view := layout{Page: &p, Nonce: r.nonce, Person: r.Person, Flash: r.takeFlash(),
+	view := layout{Page: &p, Nonce: r.nonce, Person: r.Person,
 		Body: template.HTML(body.String())} //nolint:gosec // rendered by a template
+	view.Flash, view.Doubts = r.takeFlash()
+	view.Doubts = append(view.Doubts, r.doubts()...)
 	p.Live = cmp.Or(p.Live, streamPath)
 	if !p.Sheet {
 		view.State = r.frame.stateOf(r)
@@ -70,12 +73,14 @@ func (r *Request) Page(p Page) error {
 	return nil
 }
 
-// Fragment answers with a template only. A status of 0 is 200.
+// Fragment answers with a template only. A status of 0 is 200. A fragment has no place for the API's messages about an
+// action: the next page shows them.
 func (r *Request) Fragment(s *Set, name string, data any, status int) error {
 	var b bytes.Buffer
 	if err := s.render(&b, name, data); err != nil {
 		return err
 	}
+	r.setFlash("", r.doubts())
 	r.send(status, b.Bytes())
 	return nil
 }

@@ -38,11 +38,21 @@ func (r *Request) warn(message string) {
 	r.warnings = append(r.warnings, message)
 }
 
-// Warnings returns the messages of the API's successful responses so far, such as doubts about a stored value.
-func (r *Request) Warnings() []string {
+// doubts returns the messages of the API's successful responses to an action so far, such as doubts about a stored
+// value. Each is a line.
+func (r *Request) doubts() []string {
+	if r.Method != http.MethodPost {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.warnings)
+	var all []string
+	for _, message := range r.warnings {
+		if text := sentence(strings.Join(strings.Fields(message), " ")); !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // Writer is the response of a request. It notes the status.
@@ -143,12 +153,10 @@ func (r *Request) target() string {
 	return id
 }
 
-// Redirect leads the browser to a path of the console after an action. The message is shown there once; it may be
-// empty.
+// Redirect leads the browser to a path of the console after an action. The message is shown there once, with the
+// messages of the API about the action; it may be empty.
 func (r *Request) Redirect(path, message string) error {
-	if message != "" {
-		r.setFlash(message)
-	}
+	r.setFlash(message, r.doubts())
 	if r.Fragmented() {
 		r.W.Header().Set("HX-Redirect", path)
 		r.W.WriteHeader(http.StatusOK)
