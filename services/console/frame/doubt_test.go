@@ -74,10 +74,13 @@ func TestTheDoubtsOfTheAPIAreShown(t *testing.T) {
 	if got := doubtsOn(follow(part)); !slices.Equal(got, want) {
 		t.Errorf("on the page after a fragment: %q", got)
 	}
-	reading := consoletest.New(t, map[string]http.HandlerFunc{"GET /plumbline/status": func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"success":true,"result":[],"errors":[],"messages":[{"message":"members were left out"}]}`))
-	}}, page)
-	if got := doubtsOn(reading.Get("/things/a")); len(got) > 0 {
-		t.Errorf("about a list: %q", got)
+	reading := consoletest.New(t, map[string]http.HandlerFunc{"POST /plumbline/integrations/a/poll": doubting(),
+		"GET /plumbline/status": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"success":true,"result":[],"errors":[],"messages":[{"message":"members were left out"}]}`))
+		}}, page)
+	for _, p := range []*consoletest.Page{reading.Get("/things/a"), reading.Post("/things/a/page", nil)} {
+		if got := doubtsOn(p.Has(http.StatusOK)); len(got) > 0 {
+			t.Errorf("about a list: %q", got)
+		}
 	}
 }

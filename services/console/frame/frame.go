@@ -124,7 +124,7 @@ func (f *Frame) handle(pattern string, private bool, h Handler) {
 		r := f.newRequest(w, hr)
 		ctx, cancel := r.bounded()
 		defer cancel()
-		r.Request = hr.WithContext(client.WithWarnings(ctx, r.warn))
+		r.Request = hr.WithContext(client.WithDoubts(ctx, r.warn))
 		if err := r.answer(private, h); err != nil {
 			r.fail(err)
 		}

@@ -31,19 +31,15 @@ type Request struct {
 	warnings []string
 }
 
-// warn notes a message of the API. It is safe for concurrent use.
+// warn notes a message of the API about a change. It is safe for concurrent use.
 func (r *Request) warn(message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.warnings = append(r.warnings, message)
 }
 
-// doubts returns the messages of the API's successful responses to an action so far, such as doubts about a stored
-// value. Each is a line.
+// doubts returns what the API said about the changes so far, such as doubts about a stored value. Each is a line.
 func (r *Request) doubts() []string {
-	if r.Method != http.MethodPost {
-		return nil
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []string

@@ -239,7 +239,7 @@ func (c *Client) callIf(ctx context.Context, method, path, match string, body an
 	defer resp.Body.Close()
 	e, err := readEnvelope(resp)
 	if err == nil {
-		e.warn(ctx)
+		e.warn(ctx, req.Method)
 	}
 	return e.Result, resp.Header.Get("ETag"), err
 }

@@ -3,24 +3,36 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 )
 
 type warningKey struct{}
 
+type listener struct {
+	warn    func(message string)
+	changes bool // only messages about changes
+}
+
 // WithWarnings returns a context for calls. warn is called with each message in a successful response: doubts about a
 // stored value, or the members left out of a list. warn must be safe for concurrent use.
 func WithWarnings(ctx context.Context, warn func(message string)) context.Context {
-	return context.WithValue(ctx, warningKey{}, warn)
+	return context.WithValue(ctx, warningKey{}, listener{warn: warn})
 }
 
-func (e *envelope) warn(ctx context.Context) {
-	warn, _ := ctx.Value(warningKey{}).(func(string))
-	if warn == nil {
+// WithDoubts is like [WithWarnings] without the messages of requests that only read.
+func WithDoubts(ctx context.Context, warn func(message string)) context.Context {
+	return context.WithValue(ctx, warningKey{}, listener{warn: warn, changes: true})
+}
+
+// warn tells the messages of a response to a request with a method.
+func (e *envelope) warn(ctx context.Context, method string) {
+	l, ok := ctx.Value(warningKey{}).(listener)
+	if !ok || l.changes && method == http.MethodGet {
 		return
 	}
 	for _, m := range e.Messages {
 		if m.Message != "" {
-			warn(m.Message)
+			l.warn(m.Message)
 		}
 	}
 }

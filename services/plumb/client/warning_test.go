@@ -17,6 +17,10 @@ func TestWarnings(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprintf(w, `{"success":true,"errors":[],"messages":%s,"result":{"id":"g","name":"staff"}}`, messages)
 		},
+		"GET /access/groups/h": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"success":true,"errors":[],"messages":["of a read"],"result":{"id":"h","name":"staff"}}`)
+		},
 		"GET /access/groups/g": func(w http.ResponseWriter, r *http.Request) { refuse(w, http.StatusNotFound, 1, "no such group") },
 	})
 	var got []string
@@ -31,6 +35,14 @@ func TestWarnings(t *testing.T) {
 	}
 	if want := []string{"first", "second", "third"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+	messages, got = `["doubt"]`, nil
+	ctx = client.WithDoubts(t.Context(), func(message string) { got = append(got, message) })
+	if _, err := c.Groups.Get(ctx, "h"); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Groups.Create(ctx, client.Group{Name: "staff"}); err != nil || !slices.Equal(got, []string{"doubt"}) {
+		t.Errorf("doubts about a change: %q, %v", got, err)
 	}
 	if _, err := c.Groups.Create(t.Context(), client.Group{Name: "staff"}); err != nil {
 		t.Errorf("without anybody to warn: %v", err)
