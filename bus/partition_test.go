@@ -93,8 +93,8 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 			}},
 		{stream: topology.PostureLog, readers: map[string]*received{"follower": {}, "named follower": {}, "view": {}},
 			message: func() bus.Outgoing {
-				return bus.Outgoing{Subject: topology.Change(account, proto.NewID(), proto.OutcomePass, 1),
-					Body: &proto.Change{Index: 1 << 20, Devices: []proto.ChangedDevice{{Device: proto.NewID()}}}}
+				return bus.ChangeMsg(&proto.Change{Account: account, Check: proto.NewID(), Outcome: proto.OutcomePass,
+					Page: 1, Index: 1 << 20, Devices: []proto.ChangedDevice{{Device: proto.NewID()}}})
 			}},
 		{stream: topology.BucketStream(topology.Config), readers: map[string]*received{"audit relay": {}},
 			message: func() bus.Outgoing {

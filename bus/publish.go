@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
 
@@ -28,6 +29,11 @@ type Outgoing struct {
 
 // Expect returns a value for [Outgoing.ExpectLast].
 func Expect(seq uint64) *uint64 { return &seq }
+
+// ChangeMsg returns the message of a change. It stands in one batch with the change's entry, c.Index messages after it.
+func ChangeMsg(c *proto.Change) Outgoing {
+	return Outgoing{Subject: topology.Change(c.Account, c.Check, c.Outcome, topology.PageNumber(c.Page)), Body: c}
+}
 
 // Ack is the server's confirmation that a message is stored.
 type Ack struct {

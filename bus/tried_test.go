@@ -125,8 +125,10 @@ func entryAndChanges(p topology.PageRef, last uint64, mark uint64) []bus.Outgoin
 	check := proto.NewID()
 	return []bus.Outgoing{
 		{Subject: topology.Log(p), Body: &proto.Entry{Tick: mark}, ExpectLast: bus.Expect(last)},
-		{Subject: topology.Change(p.Account, check, proto.OutcomePass, p.Page), Body: &proto.Change{Index: 1, Tick: mark}},
-		{Subject: topology.Change(p.Account, check, proto.OutcomeFail, p.Page), Body: &proto.Change{Index: 2, Tick: mark}},
+		bus.ChangeMsg(&proto.Change{Account: p.Account, Check: check, Outcome: proto.OutcomePass, Page: uint32(p.Page),
+			Index: 1, Tick: mark}),
+		bus.ChangeMsg(&proto.Change{Account: p.Account, Check: check, Outcome: proto.OutcomeFail, Page: uint32(p.Page),
+			Index: 2, Tick: mark}),
 	}
 }
 

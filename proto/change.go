@@ -2,13 +2,20 @@ package proto
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/vmihailenco/msgpack/v5"
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// Change names the devices of one page with a new outcome for one check; the outcome is in the subject. It is stored in
-// one atomic batch with its entry, right after it.
+// Change names the devices of one page with a new outcome for one check. It is stored in one atomic batch with its
+// entry, right after it.
 type Change struct {
+	// Account, Check, Outcome and Page are those of the subject. Version 1 lacks them: readers use the subject.
+	Account Account
+	Check   ID
+	Outcome Outcome
+	Page    uint32
 	// Index is the change's place after its entry, from 1: the entry's sequence in POSTURE_LOG is the
 	// change's own less Index.
 	Index       int
@@ -53,40 +60,147 @@ func (d ChangedDevice) Gone() bool {
 }
 
 // Schema implements Message.
-func (*Change) Schema() Schema { return Schema{"change", 1} }
+func (*Change) Schema() Schema { return Schema{"change", 2} }
 
-// EncodeMsgpack writes [index, integration, tick, at, [[device, from, reason, score, observed]...]]. observed is
-// omitted if it is the new outcome.
+// Oldest implements Versioned.
+func (*Change) Oldest() int { return 1 }
+
+// EncodeMsgpack writes the map that schema/change.2.json describes.
 func (c *Change) EncodeMsgpack(enc *msgpack.Encoder) error {
-	w := writer{enc: enc}
-	w.array(5)
-	w.uint(uint64(c.Index))
-	w.id(&c.Integration)
-	w.uint(c.Tick)
-	w.at(c.At)
-	w.array(len(c.Devices))
-	for i := range c.Devices {
-		d := &c.Devices[i]
-		w.array(4 + int(flags(d.Differs)))
-		w.id(&d.Device)
-		w.out(d.From)
-		w.reason(d.Reason)
-		w.int(int64(d.Score))
-		if d.Differs {
-			w.out(d.Observed)
-		}
-	}
-	return w.err
+	return enc.Encode(msgpack.RawMessage(c.append(nil)))
 }
 
-// DecodeMsgpack reads the form written by EncodeMsgpack.
+// append implements appender.
+func (c *Change) append(b []byte) []byte {
+	if b == nil {
+		b = make([]byte, 0, 320+changedDeviceSize*len(c.Devices))
+	}
+	w := beginMap(b)
+	w.text("account_id", c.Account.String())
+	w.id("check_id", &c.Check)
+	w.text("outcome", c.Outcome.String())
+	w.id("integration_id", &c.Integration)
+	w.uint("page", uint64(c.Page))
+	w.int("index", c.Index)
+	w.uint("tick", c.Tick)
+	w.time("at", c.At)
+	w.key("devices")
+	w.b = appendArray(w.b, len(c.Devices))
+	for i := range c.Devices {
+		w.b = c.Devices[i].append(w.b)
+	}
+	return w.end()
+}
+
+// changedDeviceSize is about the size of a device in bytes.
+const changedDeviceSize = 96
+
+// append appends the map of a device. It is written out, without a mapWriter: a poll may have 1,000,000 of them.
+func (d *ChangedDevice) append(b []byte) []byte {
+	b = append(b, msgpcode.FixedMapLow|(4+byte(flags(d.Differs))))
+	b = appendID(appendStr(b, "device_id"), &d.Device)
+	b = appendStr(appendStr(b, "from"), d.From.String())
+	b = appendStr(appendStr(b, "reason"), d.Reason.String())
+	b = appendStr(b, "score")
+	if d.Score == NoScore {
+		b = appendNil(b)
+	} else {
+		b = appendInt(b, int64(d.Score))
+	}
+	if d.Differs {
+		b = appendStr(appendStr(b, "observed"), d.Observed.String())
+	}
+	return b
+}
+
+// DecodeMsgpack reads the form written by EncodeMsgpack, and the array of version 1.
 func (c *Change) DecodeMsgpack(dec *msgpack.Decoder) error {
+	code, err := dec.PeekCode()
+	if err != nil {
+		return err
+	}
+	if !msgpcode.IsFixedMap(code) && code != msgpcode.Map16 && code != msgpcode.Map32 {
+		return c.decodeArray(dec)
+	}
+	*c = Change{}
+	var r mapReader
+	r.open(dec)
+	for name := r.next(); name != nil; name = r.next() {
+		switch string(name) {
+		case "account_id":
+			r.account(&c.Account)
+		case "check_id":
+			r.id(&c.Check)
+		case "outcome":
+			r.outcome(&c.Outcome)
+		case "integration_id":
+			r.id(&c.Integration)
+		case "page":
+			c.Page = uint32(r.uintMax(math.MaxUint32)) //nolint:gosec // bounded
+		case "index":
+			c.Index = int(r.uintMax(1 << 31)) //nolint:gosec // bounded
+		case "tick":
+			r.uint(&c.Tick)
+		case "at":
+			r.time(&c.At)
+		case "devices":
+			r.keep(c.decodeDevices(dec, r.list(maxChanged)))
+		default:
+			r.skip()
+		}
+	}
+	return r.err
+}
+
+// maxChanged bounds the devices of a change: those that left and those that came can be named at once, so there may be
+// more than a page holds.
+const maxChanged = 2 * PageSize
+
+func (c *Change) decodeDevices(dec *msgpack.Decoder, n int) error {
+	c.Devices = nil
+	if n > 0 {
+		c.Devices = make([]ChangedDevice, n)
+	}
+	var r mapReader
+	for i := range c.Devices {
+		if err := c.Devices[i].decode(&r, dec); err != nil {
+			return fmt.Errorf("device %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (d *ChangedDevice) decode(r *mapReader, dec *msgpack.Decoder) error {
+	d.Score = NoScore
+	r.open(dec)
+	for name := r.next(); name != nil; name = r.next() {
+		switch string(name) {
+		case "device_id":
+			r.id(&d.Device)
+		case "from":
+			r.outcome(&d.From)
+		case "reason":
+			r.reason(&d.Reason)
+		case "score":
+			r.int(&d.Score)
+		case "observed":
+			d.Differs = true
+			r.outcome(&d.Observed)
+		default:
+			r.skip()
+		}
+	}
+	return r.err
+}
+
+// decodeArray reads version 1: [index, integration, tick, at, [[device, from, reason, score, observed]...]]. observed
+// is absent if it is the new outcome.
+func (c *Change) decodeArray(dec *msgpack.Decoder) error {
 	r := readArray(dec, 5)
 	*c = Change{Index: r.count()}
 	r.id(&c.Integration)
 	c.Tick, c.At = r.uint(), r.at()
-	// Devices that left and devices that came can be named at once, so there may be more than a page holds.
-	if n := r.list(2 * PageSize); n > 0 {
+	if n := r.list(maxChanged); n > 0 {
 		c.Devices = make([]ChangedDevice, n)
 	}
 	for i := range c.Devices {

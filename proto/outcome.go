@@ -70,6 +70,9 @@ const (
 	ReasonHeld                       // the breaker keeps the outcome
 )
 
+// ReasonOther is a reason of a later version, whose word this reader does not know.
+const ReasonOther Reason = 255
+
 var reasonNames = [...]string{
 	"none", "score", "never_polled", "missing", "invalid_score", "api_error", "auth_failed", "timeout",
 	"bad_response", "expired", "removed", "check_removed", "unsupported",

@@ -46,3 +46,11 @@ func ParseSchema(text string) (Schema, error) {
 
 // Message is a message for the bus: it knows its schema.
 type Message interface{ Schema() Schema }
+
+// Versioned is a message of which earlier major versions can be read as well. A stream keeps messages for up to a year,
+// so those of the previous version stand beside the new ones.
+type Versioned interface {
+	Message
+	// Oldest returns the lowest major version that can be read.
+	Oldest() int
+}

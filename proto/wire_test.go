@@ -49,9 +49,10 @@ func samples() []Message {
 					{OutcomePass, ReasonScore, OutcomePass}, {OutcomePass, ReasonScore, OutcomeFail}}},
 				{Device: id(2), Score: NoScore, Problem: ReasonMissing, Verdicts: []Verdict{
 					{OutcomeUnknown, ReasonMissing, OutcomeUnknown}, {OutcomeUnknown, ReasonMissing, OutcomeUnknown}}}}},
-		&Change{Index: 1, Integration: id(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
-			{Device: id(1), From: OutcomeFail, Reason: ReasonScore, Score: 88},
-			{Device: id(2), From: OutcomeNone, Reason: ReasonMissing, Score: NoScore}}},
+		&Change{Account: Account(id(10)), Check: id(3), Outcome: OutcomePass, Page: 4, Index: 1, Integration: id(5),
+			Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
+				{Device: id(1), From: OutcomeFail, Reason: ReasonScore, Score: 88},
+				{Device: id(2), From: OutcomeNone, Reason: ReasonMissing, Score: NoScore}}},
 		&Command{Remove: []ID{id(2)}, Upsert: []Device{device}, Revoke: []ID{id(3)}, Unrevoke: []ID{id(4), id(5)}},
 		&CommandAnswer{Seq: 3, Enrolled: 1, Refused: []Refusal{{id(2), failed}}, RefusedMore: 2, Error: failed},
 		&Cursor{Seq: 3, Applied: 1, Done: true, Answer: CommandAnswer{Seq: 3, Enrolled: 1},
@@ -262,6 +263,20 @@ func FuzzUnmarshal(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(i, data)
+		if _, ok := m.(Versioned); !ok {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join("testdata", m.Schema().Name+".*.msgpack")) // of every version
+		if err != nil || len(files) < 2 {
+			f.Fatal(files, err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(i, data)
+		}
 	}
 	f.Fuzz(func(t *testing.T, kind int, data []byte) {
 		if kind < 0 || kind >= len(kinds) {

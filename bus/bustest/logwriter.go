@@ -76,8 +76,8 @@ func (w *LogWriter) Commit() {
 	}
 	batch := []bus.Outgoing{{Subject: topology.Log(p), Body: entry, ExpectLast: bus.Expect(w.Last[p])}}
 	for o, devices := range changed {
-		batch = append(batch, bus.Outgoing{Subject: topology.Change(w.Account, w.Check, o, p.Page),
-			Body: &proto.Change{Index: len(batch), Integration: p.Integration, Devices: devices}})
+		batch = append(batch, bus.ChangeMsg(&proto.Change{Account: w.Account, Check: w.Check, Outcome: o,
+			Page: uint32(p.Page), Index: len(batch), Integration: p.Integration, Devices: devices}))
 	}
 	first, err := w.c.Commit(w.t.Context(), batch)
 	if err != nil {

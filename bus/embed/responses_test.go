@@ -99,7 +99,8 @@ func evaluateOnce(ctx context.Context, c *bus.Conn, m *bus.Msg) error {
 	}
 	_, err = c.Commit(ctx, []bus.Outgoing{
 		{Subject: topology.Log(page), Body: &proto.Entry{}, ExpectLast: bus.Expect(0)},
-		{Subject: topology.Change(page.Account, page.Integration, proto.OutcomePass, page.Page), Body: &proto.Change{Index: 1}},
+		bus.ChangeMsg(&proto.Change{Account: page.Account, Check: page.Integration, Outcome: proto.OutcomePass,
+			Page: uint32(page.Page), Index: 1}),
 	})
 	return err
 }

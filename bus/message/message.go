@@ -36,7 +36,7 @@ func (m *Msg) AskedBy(r topology.Role) bool { return m.Asker == r }
 // Decode decodes the body. The error is [Permanent] if the body is malformed, but not if it has a newer major
 // version: the message then waits for a newer reader.
 func (m *Msg) Decode(into proto.Message) error {
-	if err := checkSchema(m.Header, into.Schema()); err != nil {
+	if err := checkSchema(m.Header, into); err != nil {
 		return err
 	}
 	if err := proto.Unmarshal(m.Data, into); err != nil {
@@ -45,13 +45,18 @@ func (m *Msg) Decode(into proto.Message) error {
 	return nil
 }
 
-func checkSchema(h Header, want proto.Schema) error {
+func checkSchema(h Header, into proto.Message) error {
 	if h.Get(Malformed) != "" {
 		return Permanent(ErrMalformed)
 	}
 	text := h.Get(proto.HeaderSchema)
 	if text == "" {
 		return nil // from a foreign writer; the body decides
+	}
+	want := into.Schema()
+	oldest := want.Major
+	if v, ok := into.(proto.Versioned); ok {
+		oldest = v.Oldest()
 	}
 	got, err := proto.ParseSchema(text)
 	switch {
@@ -61,7 +66,7 @@ func checkSchema(h Header, want proto.Schema) error {
 		return Permanent(fmt.Errorf("unexpected schema %s, want %s", got, want))
 	case got.Major > want.Major:
 		return fmt.Errorf("%w: %s, this build supports %s", ErrNewer, got, want)
-	case got.Major < want.Major:
+	case got.Major < oldest:
 		return Permanent(fmt.Errorf("schema %s is no longer supported", got))
 	}
 	return nil

@@ -138,11 +138,9 @@ func (s *busStore) commit(ctx context.Context, p topology.PageRef, step *fold.St
 		Header: step.Entry.Headers(step.ChangedByCheck()),
 	})
 	for i, c := range step.Changes {
-		all = append(all, bus.Outgoing{
-			Subject: topology.Change(p.Account, c.Check, c.Outcome, p.Page),
-			Body: &proto.Change{Index: i + 1, Integration: p.Integration, Tick: step.Entry.Tick, At: step.Entry.EvaluatedAt,
-				Devices: c.Devices},
-		})
+		all = append(all, bus.ChangeMsg(&proto.Change{Account: p.Account, Check: c.Check, Outcome: c.Outcome,
+			Page: uint32(p.Page), Index: i + 1, Integration: p.Integration, Tick: step.Entry.Tick,
+			At: step.Entry.EvaluatedAt, Devices: c.Devices}))
 	}
 	return s.group.commit(ctx, all)
 }

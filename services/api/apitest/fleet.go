@@ -48,9 +48,9 @@ func (f *Fleet) Page() topology.PageRef {
 func (f *Fleet) Evaluate(tick uint64, score int, outcome proto.Outcome) (change uint64) {
 	f.T.Helper()
 	e := f.entry(tick, score, proto.Verdict{Outcome: outcome, Reason: proto.ReasonScore, Observed: outcome})
-	c := proto.Change{Index: 1, Integration: f.Integration, Tick: tick, At: e.EvaluatedAt, Devices: []proto.ChangedDevice{
-		{Device: f.Devices[0], From: proto.OutcomeNone, Reason: proto.ReasonScore, Score: score}}}
-	return f.commit(e, bus.Outgoing{Subject: topology.Change(f.Account, f.Check, outcome, 0), Body: &c}) + 1
+	return f.commit(e, bus.ChangeMsg(&proto.Change{Account: f.Account, Check: f.Check, Outcome: outcome, Index: 1,
+		Integration: f.Integration, Tick: tick, At: e.EvaluatedAt, Devices: []proto.ChangedDevice{
+			{Device: f.Devices[0], From: proto.OutcomeNone, Reason: proto.ReasonScore, Score: score}}})) + 1
 }
 
 // Hold stores the results of a poll that the page holds since a time: the first device would change from pass to fail.

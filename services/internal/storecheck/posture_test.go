@@ -122,8 +122,9 @@ func (w *writer) commit(p topology.PageRef, e *proto.Entry) {
 	batch := []bus.Outgoing{{Subject: topology.Log(p), Body: e, ExpectLast: &expect,
 		Header: nats.Header{proto.HeaderSummary: {e.Summarize(step.Changed()).String()}}}}
 	for i, c := range step.Changes {
-		batch = append(batch, bus.Outgoing{Subject: topology.Change(p.Account, c.Check, c.Outcome, p.Page),
-			Body: &proto.Change{Index: i + 1, Integration: p.Integration, Tick: e.Tick, At: e.EvaluatedAt, Devices: c.Devices}})
+		batch = append(batch, bus.ChangeMsg(&proto.Change{Account: p.Account, Check: c.Check, Outcome: c.Outcome,
+			Page: uint32(p.Page), Index: i + 1, Integration: p.Integration, Tick: e.Tick, At: e.EvaluatedAt,
+			Devices: c.Devices}))
 	}
 	if _, err := w.c.Commit(w.t.Context(), batch); err != nil {
 		w.t.Fatal(err)

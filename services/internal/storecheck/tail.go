@@ -164,11 +164,9 @@ func (c *checker) commit(ctx context.Context, subject string, before, after *pro
 	batch := []bus.Outgoing{{Subject: subject, Body: after, ExpectLast: bus.Expect(expect),
 		Header: after.Headers(step.ChangedByCheck())}}
 	for i, change := range step.Changes {
-		batch = append(batch, bus.Outgoing{
-			Subject: topology.Change(page.Account, change.Check, change.Outcome, page.Page),
-			Body: &proto.Change{Index: i + 1, Integration: page.Integration, Tick: after.Tick, At: after.EvaluatedAt,
-				Devices: change.Devices},
-		})
+		batch = append(batch, bus.ChangeMsg(&proto.Change{Account: page.Account, Check: change.Check,
+			Outcome: change.Outcome, Page: uint32(page.Page), Index: i + 1, Integration: page.Integration, Tick: after.Tick,
+			At: after.EvaluatedAt, Devices: change.Devices}))
 	}
 	_, err = c.conn.Commit(ctx, batch)
 	if errors.Is(err, bus.ErrConflict) {

@@ -29,9 +29,8 @@ func entry(tick uint64, outcome proto.Outcome, changed int) bus.Outgoing {
 }
 
 func change(index int, tick uint64, from, to proto.Outcome) bus.Outgoing {
-	return bus.Outgoing{Subject: topology.Change(account, check, to, 0), Body: &proto.Change{
-		Index: index, Integration: integration, Tick: tick,
-		Devices: []proto.ChangedDevice{{Device: device, From: from, Reason: proto.ReasonScore, Score: 1}}}}
+	return bus.ChangeMsg(&proto.Change{Account: account, Check: check, Outcome: to, Index: index, Integration: integration,
+		Tick: tick, Devices: []proto.ChangedDevice{{Device: device, From: from, Reason: proto.ReasonScore, Score: 1}}})
 }
 
 // The ledger detects every kind of fault in a log, so tests with it can fail.

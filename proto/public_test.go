@@ -1,0 +1,164 @@
+package proto_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vmihailenco/msgpack/v5"
+	"pgregory.net/rapid"
+	. "plumbline.dev/proto"
+	"plumbline.dev/proto/schema"
+	"plumbline.dev/proto/schema/schematest"
+)
+
+func filled(b byte) (id ID) {
+	for i := range id {
+		id[i] = b
+	}
+	return id
+}
+
+// previous has the messages in the golden files of earlier major versions, which no writer writes any more.
+var previous = map[string]Versioned{
+	"change.1": &Change{Index: 1, Integration: filled(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
+		{Device: filled(1), From: OutcomeFail, Reason: ReasonScore, Score: 88},
+		{Device: filled(2), From: OutcomeNone, Reason: ReasonMissing, Score: NoScore}}},
+	"change.1.enforced": &Change{Index: 1, Integration: filled(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
+		{Device: filled(1), From: OutcomeFail, Reason: ReasonExempt, Score: 8, Differs: true, Observed: OutcomeFail},
+		{Device: filled(2), From: OutcomeNone, Reason: ReasonScore, Score: NoScore}}},
+}
+
+func TestPreviousVersionsAreRead(t *testing.T) {
+	read := map[string]int{}
+	for name, want := range previous {
+		data, err := os.ReadFile(filepath.Join("testdata", name+".msgpack"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := empty(want)
+		if err := Unmarshal(data, got); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +read):\n%s", name, diff)
+		}
+		read[want.Schema().Name] = want.Oldest()
+	}
+	for _, m := range schema.Public() {
+		v, ok := m.(Versioned)
+		if !ok || read[m.Schema().Name] != v.Oldest() || v.Oldest() >= m.Schema().Major {
+			t.Errorf("%s: no golden file of the oldest version is read", m.Schema())
+		}
+	}
+}
+
+// A message of a later minor version has members and words that this reader does not know.
+func TestPublicMessagesMayGrow(t *testing.T) {
+	data, err := msgpack.Marshal(map[string]any{
+		"account_id": "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a", "later": []any{1, map[string]any{"a": nil}},
+		"a_member_with_a_name_that_is_longer_than_any_member_of_this_version_has_it": 1,
+		"devices": []map[string]any{{"device_id": filled(1).String(), "reason": "of_a_later_version", "from": "later",
+			"later": "x", "score": 7}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c Change
+	if err := Unmarshal(data, &c); err != nil {
+		t.Fatal(err)
+	}
+	want := Change{Account: Account(filled(10)), Devices: []ChangedDevice{
+		{Device: filled(1), From: OutcomeUnknown, Reason: ReasonOther, Score: 7}}}
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("-want +read:\n%s", diff)
+	}
+}
+
+func TestPublicMessagesRefuse(t *testing.T) {
+	for name, members := range map[string]any{
+		"a short id":            map[string]any{"check_id": "03030303"},
+		"an id with other text": map[string]any{"check_id": "g3030303-0303-0303-0303-030303030303"},
+		"a long id":             map[string]any{"check_id": string(bytes.Repeat([]byte("0"), 100))},
+		"a long account":        map[string]any{"account_id": string(bytes.Repeat([]byte("0"), 64+32))},
+		"a time of no form":     map[string]any{"at": "yesterday"},
+		"a page beyond 32 bits": map[string]any{"page": uint64(1) << 32},
+		"too many devices":      map[string]any{"devices": make([]int, 2*PageSize+1)},
+		"a number as a word":    map[string]any{"outcome": 1},
+		"no map":                7,
+	} {
+		data, err := msgpack.Marshal(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Unmarshal(data, new(Change)); err == nil {
+			t.Errorf("%s was read", name)
+		}
+	}
+	data, err := Marshal(&Change{Devices: make([]ChangedDevice, 2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range data {
+		if err := Unmarshal(data[:n], new(Change)); err == nil {
+			t.Fatalf("a change cut off after %d of %d bytes was read", n, len(data))
+		}
+	}
+}
+
+func TestChangesAreOfTheirSchema(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawChange(t)
+		roundTrip(t, c)
+	})
+}
+
+// roundTrip checks that a message is valid, is read back, and is encoded in the same way inside of another value.
+func roundTrip(t *rapid.T, m Message) {
+	data, err := Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schematest.Validate(m.Schema(), data); err != nil {
+		t.Fatalf("%v\n%+v", err, m)
+	}
+	back := empty(m)
+	if err := Unmarshal(data, back); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(m, back); diff != "" {
+		t.Fatalf("-sent +read:\n%s", diff)
+	}
+	if nested, err := msgpack.Marshal(m); err != nil || !bytes.Equal(nested, data) {
+		t.Fatalf("encoded as %x, %v, want %x", nested, err, data)
+	}
+}
+
+func drawID(t *rapid.T) (id ID) {
+	copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
+	return id
+}
+
+func drawTime(t *rapid.T) Millis {
+	return Millis(rapid.Int64Range(0, 253_402_300_799_999).Draw(t, "time"))
+}
+
+func drawChange(t *rapid.T) *Change {
+	c := &Change{Account: Account(drawID(t)), Check: drawID(t), Outcome: Outcome(rapid.IntRange(0, 2).Draw(t, "outcome")),
+		Page: rapid.Uint32().Draw(t, "page"), Index: rapid.IntRange(0, 1<<31).Draw(t, "index"), Integration: drawID(t),
+		Tick: rapid.Uint64().Draw(t, "tick"), At: drawTime(t)}
+	for range rapid.SampledFrom([]int{0, 1, 15, 16, 40}).Draw(t, "devices") {
+		d := ChangedDevice{Device: drawID(t), From: Outcome(rapid.IntRange(0, 3).Draw(t, "from")),
+			Reason: Reason(rapid.IntRange(0, int(ReasonHeld)).Draw(t, "reason")), //nolint:gosec // small
+			Score:  rapid.IntRange(NoScore, 100).Draw(t, "score"), Differs: rapid.Bool().Draw(t, "differs")}
+		if d.Differs {
+			d.Observed = Outcome(rapid.IntRange(0, 2).Draw(t, "observed"))
+		}
+		c.Devices = append(c.Devices, d)
+	}
+	return c
+}
+
+func empty(m Message) Message { return reflect.New(reflect.TypeOf(m).Elem()).Interface().(Message) }
