@@ -76,7 +76,7 @@ func (c *Change) append(b []byte) []byte {
 		b = make([]byte, 0, 320+changedDeviceSize*len(c.Devices))
 	}
 	w := beginMap(b)
-	w.text("account_id", c.Account.String())
+	w.account("account_id", c.Account)
 	w.id("check_id", &c.Check)
 	w.text("outcome", c.Outcome.String())
 	w.id("integration_id", &c.Integration)

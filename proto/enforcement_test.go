@@ -360,8 +360,8 @@ func TestAHoldIsDecidedOnce(t *testing.T) {
 	if h, ok := (&Hold{State: HoldExpired}).Decide(HoldReleased, "c", "r", 7); !ok || h.State != HoldReleased {
 		t.Errorf("%+v, %t", h, ok)
 	}
-	if n := released.Notice(); n.State != "released" || n.DecidedAt != "1970-01-01T00:00:00.006Z" ||
-		n.Check != h.Check.String() {
+	if n := released.Notice(Account{1}); n.State != HoldReleased || n.DecidedAt != 6 || n.Check != h.Check ||
+		n.Account != (Account{1}) {
 		t.Errorf("%+v", n)
 	}
 }

@@ -95,32 +95,6 @@ func HoldTime(c *Check, o *Organization) time.Duration {
 	return b.MaxHold
 }
 
-// HoldNotice is the message about a changed hold, for other systems: a map with ids and times as text.
-type HoldNotice struct {
-	ID          string `msgpack:"id"`
-	Integration string `msgpack:"integration"`
-	Check       string `msgpack:"check"`
-	State       string `msgpack:"state"`
-	Tick        uint64 `msgpack:"tick"`
-	Since       string `msgpack:"since"`
-	UpdatedAt   string `msgpack:"updated_at"`
-	// Directions has "lock_out" for lost passes and "open_up" for gained ones.
-	Directions []string `msgpack:"directions"`
-	Pages      int      `msgpack:"pages"`
-	Devices    int      `msgpack:"devices"`
-	// The results of the whole integration: flips in each direction, passes, and passes and fails.
-	FleetLost   int    `msgpack:"fleet_lost"`
-	FleetGained int    `msgpack:"fleet_gained"`
-	FleetPass   int    `msgpack:"fleet_pass"`
-	FleetKnown  int    `msgpack:"fleet_known"`
-	By          string `msgpack:"by"`
-	Reason      string `msgpack:"reason"`
-	DecidedAt   string `msgpack:"decided_at"`
-}
-
-// Schema implements Message.
-func (*HoldNotice) Schema() Schema { return Schema{"hold_notice", 1} }
-
 // Directions returns the directions held, as words.
 func (h *Hold) Directions() (all []string) {
 	if h.Out {
@@ -130,18 +104,4 @@ func (h *Hold) Directions() (all []string) {
 		all = append(all, "open_up")
 	}
 	return all
-}
-
-// Notice returns the message about the hold.
-func (h *Hold) Notice() *HoldNotice {
-	text := func(m Millis) string {
-		if m == 0 {
-			return ""
-		}
-		return m.Time().UTC().Format(time.RFC3339Nano)
-	}
-	return &HoldNotice{ID: h.ID.String(), Integration: h.Integration.String(), Check: h.Check.String(),
-		State: string(h.State), Tick: h.Tick, Since: text(h.Since), UpdatedAt: text(h.UpdatedAt),
-		Directions: h.Directions(), Pages: h.Pages, Devices: h.Devices, FleetLost: h.Fleet.Out, FleetGained: h.Fleet.In,
-		FleetPass: h.Fleet.Passing, FleetKnown: h.Fleet.Known, By: h.By, Reason: h.Reason, DecidedAt: text(h.DecidedAt)}
 }

@@ -30,6 +30,11 @@ var previous = map[string]Versioned{
 	"change.1.enforced": &Change{Index: 1, Integration: filled(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
 		{Device: filled(1), From: OutcomeFail, Reason: ReasonExempt, Score: 8, Differs: true, Observed: OutcomeFail},
 		{Device: filled(2), From: OutcomeNone, Reason: ReasonScore, Score: NoScore}}},
+	"hold_notice.1": &HoldNotice{ID: filled(9), Integration: filled(5), Check: filled(3), State: HoldReleased, Tick: 9,
+		Since: 1_700_000_000_000, UpdatedAt: 1_700_000_000_002, Directions: []string{"lock_out"}, Pages: 1, Devices: 2,
+		Fleet: Flips{Out: 3, In: 4, Passing: 5, Known: 6}, By: "f", Reason: "g", DecidedAt: 1_700_000_000_001},
+	"token_notice.1": &TokenNotice{At: 1, Token: filled(8), ClientID: "c.access", Name: "fetchers", State: TokenExpiring,
+		ExpiresAt: 3},
 }
 
 func TestPreviousVersionsAreRead(t *testing.T) {
@@ -108,11 +113,10 @@ func TestPublicMessagesRefuse(t *testing.T) {
 	}
 }
 
-func TestChangesAreOfTheirSchema(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		c := drawChange(t)
-		roundTrip(t, c)
-	})
+func TestPublicMessagesAreOfTheirSchemas(t *testing.T) {
+	for _, draw := range []func(*rapid.T) Message{drawChange, drawHold, drawTokenNotice} {
+		rapid.Check(t, func(t *rapid.T) { roundTrip(t, draw(t)) })
+	}
 }
 
 // roundTrip checks that a message is valid, is read back, and is encoded in the same way inside of another value.
@@ -145,7 +149,7 @@ func drawTime(t *rapid.T) Millis {
 	return Millis(rapid.Int64Range(0, 253_402_300_799_999).Draw(t, "time"))
 }
 
-func drawChange(t *rapid.T) *Change {
+func drawChange(t *rapid.T) Message {
 	c := &Change{Account: Account(drawID(t)), Check: drawID(t), Outcome: Outcome(rapid.IntRange(0, 2).Draw(t, "outcome")),
 		Page: rapid.Uint32().Draw(t, "page"), Index: rapid.IntRange(0, 1<<31).Draw(t, "index"), Integration: drawID(t),
 		Tick: rapid.Uint64().Draw(t, "tick"), At: drawTime(t)}
@@ -162,3 +166,21 @@ func drawChange(t *rapid.T) *Change {
 }
 
 func empty(m Message) Message { return reflect.New(reflect.TypeOf(m).Elem()).Interface().(Message) }
+
+func drawHold(t *rapid.T) Message {
+	n := rapid.IntRange(0, 1_000_000)
+	h := &Hold{ID: drawID(t), Integration: drawID(t), Check: drawID(t), Tick: rapid.Uint64().Draw(t, "tick"),
+		State: rapid.SampledFrom([]HoldState{HoldStanding, HoldRejected, HoldExpired, HoldReleased, HoldEnded}).Draw(t, "state"),
+		Since: drawTime(t), UpdatedAt: drawTime(t), DecidedAt: drawTime(t), Out: rapid.Bool().Draw(t, "lost"),
+		In: rapid.Bool().Draw(t, "gained"), Pages: n.Draw(t, "pages"), Devices: n.Draw(t, "devices"),
+		Fleet: Flips{n.Draw(t, "lost"), n.Draw(t, "gained"), n.Draw(t, "pass"), n.Draw(t, "known"), 7},
+		By:    rapid.String().Draw(t, "by"), Reason: rapid.String().Draw(t, "reason")}
+	return h.Notice(Account(drawID(t)))
+}
+
+func drawTokenNotice(t *rapid.T) Message {
+	states := []TokenState{TokenExpiring, TokenExpired, TokenIdle, TokenRemoved}
+	return &TokenNotice{Account: Account(drawID(t)), At: drawTime(t), Token: drawID(t), ExpiresAt: drawTime(t),
+		ClientID: rapid.String().Draw(t, "client"), Name: rapid.String().Draw(t, "name"),
+		State: rapid.SampledFrom(states).Draw(t, "state")}
+}

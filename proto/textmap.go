@@ -115,6 +115,8 @@ func (w *mapWriter) someText(name, v string) {
 	}
 }
 
+func (w *mapWriter) account(name string, v Account) { w.text(name, v.String()) }
+
 func (w *mapWriter) id(name string, v *ID) { w.key(name); w.b = appendID(w.b, v) }
 
 // someID leaves out a zero id.

@@ -38,31 +38,6 @@ type TokenSeen struct {
 // Schema implements Message.
 func (*TokenSeen) Schema() Schema { return Schema{"token_seen", 1} }
 
-// TokenState is the state of a service token in a [TokenNotice].
-type TokenState string
-
-// The states of a notice.
-const (
-	TokenExpiring TokenState = "expiring" // within a week
-	TokenExpired  TokenState = "expired"
-	TokenIdle     TokenState = "turned_off_inactive" // by the organisation's setting
-	TokenRemoved  TokenState = "deleted_inactive"    // by the organisation's setting
-)
-
-// TokenNotice is the message, on access.token.<account>.<token>, that a service token is about to stop working or has
-// stopped. There is one for each state and expiry of a token.
-type TokenNotice struct {
-	At        Millis     `msgpack:"at"`
-	Token     ID         `msgpack:"token"`
-	ClientID  string     `msgpack:"client_id"`
-	Name      string     `msgpack:"name"`
-	State     TokenState `msgpack:"state"`
-	ExpiresAt Millis     `msgpack:"expires_at"`
-}
-
-// Schema implements Message.
-func (*TokenNotice) Schema() Schema { return Schema{"token_notice", 1} }
-
 // APIToken is the record of a token of the control plane. Its key is made of its hash.
 type APIToken struct {
 	ID         ID     `msgpack:"id"`

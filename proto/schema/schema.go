@@ -14,7 +14,9 @@ import (
 var files embed.FS
 
 // Public returns one empty message of each public schema with named members, in the order of their names.
-func Public() []proto.Message { return []proto.Message{&proto.Change{}} }
+func Public() []proto.Message {
+	return []proto.Message{&proto.Change{}, &proto.HoldNotice{}, &proto.TokenNotice{}}
+}
 
 // JSON returns the JSON Schema of a public message.
 func JSON(s proto.Schema) ([]byte, error) {

@@ -134,7 +134,8 @@ func (s *Service) holdChanged(ctx context.Context, m *bus.Msg) error {
 			return err
 		}
 	}
-	_, err = s.bus.Publish(ctx, bus.Outgoing{Subject: topology.Hold(ref), Body: hold.Notice(), MsgID: "hold:" + revision})
+	_, err = s.bus.Publish(ctx, bus.Outgoing{Subject: topology.Hold(ref), Body: hold.Notice(ref.Account),
+		MsgID: "hold:" + revision})
 	return err
 }
 

@@ -98,7 +98,7 @@ func TestAHoldStandsUntilAPersonReleasesIt(t *testing.T) {
 			topology.Hold(topology.HoldRef{Account: f.account, Integration: f.integration, Check: c[0]}))
 		var notice proto.HoldNotice
 		return err == nil && m.Decode(&notice) == nil && notice.State == "released" && notice.By == next.By &&
-			notice.Reason == next.Reason
+			notice.Reason == next.Reason && notice.Account == f.account
 	})
 	f.audited("create", "standing")
 }

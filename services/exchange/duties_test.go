@@ -77,7 +77,7 @@ func TestEachNoticeIsToldOnce(t *testing.T) {
 		count := map[key]int{}
 		look := func() {
 			if state := noticeOf(token, now); state != "" && !told(newest, state, token.ExpiresAt) {
-				newest = noticeAt(token, state, now)
+				newest = noticeAt(proto.Account{}, token, state, now)
 				count[key{state, token.ExpiresAt}]++
 			}
 		}
@@ -90,7 +90,7 @@ func TestEachNoticeIsToldOnce(t *testing.T) {
 			"turned off": func(*rapid.T) {
 				look()
 				if !token.Disabled {
-					token.Disabled, newest = true, noticeAt(token, proto.TokenIdle, now)
+					token.Disabled, newest = true, noticeAt(proto.Account{}, token, proto.TokenIdle, now)
 				}
 			},
 			"turned on": func(*rapid.T) { token.Disabled = false },

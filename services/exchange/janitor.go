@@ -135,7 +135,7 @@ func (c *janitor) tell(ctx context.Context, t servicetoken.Record, now time.Time
 	case !errors.Is(err, bus.ErrNotFound):
 		return err
 	}
-	notice := noticeAt(t.ServiceToken, state, now)
+	notice := noticeAt(t.Account, t.ServiceToken, state, now)
 	if told(newest, state, t.ExpiresAt) {
 		c.done[t.ID] = *notice
 		return nil
@@ -153,7 +153,7 @@ func (c *janitor) tell(ctx context.Context, t servicetoken.Record, now time.Time
 	return nil
 }
 
-func noticeAt(t *proto.ServiceToken, state proto.TokenState, now time.Time) *proto.TokenNotice {
-	return &proto.TokenNotice{At: proto.At(now), Token: t.ID, ClientID: t.ClientID, Name: t.Name, State: state,
-		ExpiresAt: t.ExpiresAt}
+func noticeAt(a proto.Account, t *proto.ServiceToken, state proto.TokenState, now time.Time) *proto.TokenNotice {
+	return &proto.TokenNotice{Account: a, At: proto.At(now), Token: t.ID, ClientID: t.ClientID, Name: t.Name,
+		State: state, ExpiresAt: t.ExpiresAt}
 }

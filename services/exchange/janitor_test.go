@@ -83,8 +83,8 @@ func TestTheEndOfATokenIsToldOnce(t *testing.T) {
 		}
 	}
 	notice := func(state proto.TokenState, at time.Time, expiry proto.Millis) proto.TokenNotice {
-		return proto.TokenNotice{At: proto.At(at), Token: w.token.ID, ClientID: w.token.ClientID, Name: "poller",
-			State: state, ExpiresAt: expiry}
+		return proto.TokenNotice{Account: w.account, At: proto.At(at), Token: w.token.ID, ClientID: w.token.ClientID,
+			Name: "poller", State: state, ExpiresAt: expiry}
 	}
 	gauge := func(state string) float64 { return testutil.ToFloat64(first.metrics.tokens.WithLabelValues(state)) }
 	bustest.Eventually(t, "a valid token is counted", func() bool { return gauge("valid") == 1 && gauge("expiring") == 0 })

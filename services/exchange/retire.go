@@ -69,7 +69,7 @@ func (c *janitor) retire(ctx context.Context, t servicetoken.Record, i proto.Ina
 	}
 	log.Info("unused service token retired by the organization's settings", "days", i.Days)
 	c.publish(ctx, bus.Outgoing{Subject: topology.TokenNotice(t.Account, t.ID),
-		Body: noticeAt(t.ServiceToken, state, now), MsgID: event.ID.String() + ":notice"})
+		Body: noticeAt(t.Account, t.ServiceToken, state, now), MsgID: event.ID.String() + ":notice"})
 }
 
 // publish publishes pending notices and new ones. Those that the bus rejects are kept for the next time.

@@ -172,7 +172,7 @@ func (g *guarded) becomes(state string, ok func(hold) bool) (h hold) {
 		if err := m.Decode(&notice); err != nil {
 			return err
 		}
-		if notice.ID != h.ID.String() || notice.State != state || notice.Devices != h.Devices {
+		if notice.ID != h.ID || string(notice.State) != state || notice.Devices != h.Devices {
 			return fmt.Errorf("%+v", notice)
 		}
 		return nil
