@@ -30,6 +30,10 @@ var previous = map[string]Versioned{
 	"change.1.enforced": &Change{Index: 1, Integration: filled(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
 		{Device: filled(1), From: OutcomeFail, Reason: ReasonExempt, Score: 8, Differs: true, Observed: OutcomeFail},
 		{Device: filled(2), From: OutcomeNone, Reason: ReasonScore, Score: NoScore}}},
+	"authentication.1": &Authentication{At: 1, Application: filled(6), Allowed: true, Reason: "service_token",
+		Policy: filled(7), ClientID: "c.access", TokenID: filled(8), IP: "127.0.0.1", Action: ActionService,
+		Host: "a.example.com", User: filled(13), Email: "a@example.com", IDP: filled(11), Device: filled(1),
+		Check: filled(3), Ray: "r", Country: "DE", Count: 2},
 	"hold_notice.1": &HoldNotice{ID: filled(9), Integration: filled(5), Check: filled(3), State: HoldReleased, Tick: 9,
 		Since: 1_700_000_000_000, UpdatedAt: 1_700_000_000_002, Directions: []string{"lock_out"}, Pages: 1, Devices: 2,
 		Fleet: Flips{Out: 3, In: 4, Passing: 5, Known: 6}, By: "f", Reason: "g", DecidedAt: 1_700_000_000_001},
@@ -114,7 +118,7 @@ func TestPublicMessagesRefuse(t *testing.T) {
 }
 
 func TestPublicMessagesAreOfTheirSchemas(t *testing.T) {
-	for _, draw := range []func(*rapid.T) Message{drawChange, drawHold, drawTokenNotice} {
+	for _, draw := range []func(*rapid.T) Message{drawAuthentication, drawChange, drawHold, drawTokenNotice} {
 		rapid.Check(t, func(t *rapid.T) { roundTrip(t, draw(t)) })
 	}
 }
@@ -183,4 +187,20 @@ func drawTokenNotice(t *rapid.T) Message {
 	return &TokenNotice{Account: Account(drawID(t)), At: drawTime(t), Token: drawID(t), ExpiresAt: drawTime(t),
 		ClientID: rapid.String().Draw(t, "client"), Name: rapid.String().Draw(t, "name"),
 		State: rapid.SampledFrom(states).Draw(t, "state")}
+}
+
+func drawAuthentication(t *rapid.T) Message {
+	some := func(name string) (id ID) {
+		if rapid.Bool().Draw(t, name) {
+			id = drawID(t)
+		}
+		return id
+	}
+	text := func(name string) string { return rapid.String().Draw(t, name) }
+	return &Authentication{Account: Account(drawID(t)), At: drawTime(t), Application: drawID(t),
+		Allowed: rapid.Bool().Draw(t, "allowed"), Reason: text("reason"), Policy: some("policy"), ClientID: text("client"),
+		TokenID: some("token"), IP: text("ip"), Host: text("host"), User: some("user"), Email: text("email"),
+		IDP: some("idp"), Device: some("device"), Check: some("check"), Posture: text("posture"), Ray: text("ray"),
+		Country: text("country"), Count: rapid.IntRange(1, 1<<40).Draw(t, "count"),
+		Action: rapid.SampledFrom([]Action{ActionService, ActionLogin, ActionLogout, ActionRequest}).Draw(t, "action")}
 }

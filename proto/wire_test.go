@@ -109,7 +109,7 @@ func samples() []Message {
 		&CertsQuery{},
 		&CertsAnswer{Certs: []byte(`{}`), Error: failed},
 		&SigningKey{KID: "aa", Certificate: []byte{1}, Sealed: []byte{2}, CreatedAt: 1},
-		&Authentication{At: 1, Application: id(6), Allowed: true, Reason: "service_token", Policy: id(7),
+		&Authentication{Account: Account(id(10)), At: 1, Application: id(6), Allowed: true, Reason: "service_token", Policy: id(7),
 			ClientID: "c.access", TokenID: id(8), IP: "127.0.0.1", Action: ActionService, Host: "a.example.com", User: id(13),
 			Email: "a@example.com", IDP: id(11), Device: id(1), Check: id(3), Ray: "r", Country: "DE", Count: 2},
 		&KeyRotation{Current: 2, Since: 1, IntervalDays: 42, Previous: []RetiringKey{{1, 9}}, Wanted: true},

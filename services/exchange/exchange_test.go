@@ -276,8 +276,10 @@ func TestAuthenticationsAreRecorded(t *testing.T) {
 	at := proto.At(w.clock.Now())
 	slices.SortFunc(got, func(a, b proto.Authentication) int { return strings.Compare(b.Reason, a.Reason) })
 	want := []proto.Authentication{
-		{At: at, Application: w.app.ID, Reason: "wrong_secret", ClientID: w.token.ClientID, TokenID: w.token.ID, IP: "192.0.2.1", Action: proto.ActionService, Count: 1},
-		{At: at, Application: w.app.ID, Allowed: true, Reason: "service_auth", Policy: w.policy.ID, ClientID: w.token.ClientID, TokenID: w.token.ID, Action: proto.ActionService, Count: 1},
+		{Account: w.account, At: at, Application: w.app.ID, Reason: "wrong_secret", ClientID: w.token.ClientID,
+			TokenID: w.token.ID, IP: "192.0.2.1", Action: proto.ActionService, Count: 1},
+		{Account: w.account, At: at, Application: w.app.ID, Allowed: true, Reason: "service_auth", Policy: w.policy.ID,
+			ClientID: w.token.ClientID, TokenID: w.token.ID, Action: proto.ActionService, Count: 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

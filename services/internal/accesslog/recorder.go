@@ -124,7 +124,7 @@ func (r *Recorder) take() []bus.Outgoing {
 	all := make([]bus.Outgoing, len(r.order))
 	for i, k := range r.order {
 		c, a := r.noted[k], k.Authentication
-		a.At, a.Ray, a.Count = c.at, c.ray, c.n
+		a.Account, a.At, a.Ray, a.Count = k.account, c.at, c.ray, c.n
 		all[i] = bus.Outgoing{Subject: topology.AccessLog(k.account, a.Application), Body: &a}
 	}
 	clear(r.noted)
