@@ -1,9 +1,17 @@
 package proto
 
-import "encoding/json"
+import (
+	"encoding/json"
 
-// AuditEvent is one configuration change, on audit.<account>. Secrets are left out of Before and After.
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// AuditEvent is one configuration change, on audit.<account>. Secrets are left out of Before and After. The names of the
+// tags are those within an [AuditOutbox].
 type AuditEvent struct {
+	// Account is zero in an outbox, and in version 1: readers use the subject.
+	Account Account `msgpack:"-"`
+
 	ID     ID     `msgpack:"id"`
 	At     Millis `msgpack:"at"`
 	Actor  Actor  `msgpack:"actor"`
@@ -28,9 +36,6 @@ type AuditRecord struct {
 	Deleted  bool   `msgpack:"deleted,omitempty"`
 }
 
-// Schema implements Message.
-func (*AuditEvent) Schema() Schema { return Schema{"audit_event", 1} }
-
 // Actor is the author of a change.
 type Actor struct {
 	Type string `msgpack:"type"` // token, key, user (a person), or system for the services
@@ -51,3 +56,34 @@ type AuditOutbox struct {
 
 // Schema implements Message.
 func (*AuditOutbox) Schema() Schema { return Schema{"audit_outbox", 1} }
+
+// storedEvent is an event within an outbox: services alone read it, by the names of the tags.
+type storedEvent AuditEvent
+
+// storedOutbox is the wire form of an [AuditOutbox].
+type storedOutbox struct {
+	Events []*storedEvent `msgpack:"events"`
+	Begun  bool           `msgpack:"begun,omitempty"`
+}
+
+// EncodeMsgpack writes a map by the names of the tags.
+func (o *AuditOutbox) EncodeMsgpack(enc *msgpack.Encoder) error {
+	stored := storedOutbox{Begun: o.Begun}
+	for _, e := range o.Events {
+		stored.Events = append(stored.Events, (*storedEvent)(e))
+	}
+	return enc.Encode(&stored)
+}
+
+// DecodeMsgpack reads the form written by EncodeMsgpack.
+func (o *AuditOutbox) DecodeMsgpack(dec *msgpack.Decoder) error {
+	var stored storedOutbox
+	if err := dec.Decode(&stored); err != nil {
+		return err
+	}
+	*o = AuditOutbox{Begun: stored.Begun}
+	for _, e := range stored.Events {
+		o.Events = append(o.Events, (*AuditEvent)(e))
+	}
+	return nil
+}

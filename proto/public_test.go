@@ -2,6 +2,7 @@ package proto_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -30,6 +31,10 @@ var previous = map[string]Versioned{
 	"change.1.enforced": &Change{Index: 1, Integration: filled(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
 		{Device: filled(1), From: OutcomeFail, Reason: ReasonExempt, Score: 8, Differs: true, Observed: OutcomeFail},
 		{Device: filled(2), From: OutcomeNone, Reason: ReasonScore, Score: NoScore}}},
+	"audit_event.1": &AuditEvent{ID: filled(14), At: 1, Action: "create", Kind: "app", Resource: "r", Name: "n",
+		Actor:  Actor{"token", "t", "bootstrap", "127.0.0.1", "a@example.com"},
+		Before: json.RawMessage(`{}`), After: json.RawMessage(`{}`),
+		Records: []AuditRecord{{Subject: "$KV.CONFIG.a", Replaced: 7, Deleted: true}}},
 	"authentication.1": &Authentication{At: 1, Application: filled(6), Allowed: true, Reason: "service_token",
 		Policy: filled(7), ClientID: "c.access", TokenID: filled(8), IP: "127.0.0.1", Action: ActionService,
 		Host: "a.example.com", User: filled(13), Email: "a@example.com", IDP: filled(11), Device: filled(1),
@@ -118,7 +123,7 @@ func TestPublicMessagesRefuse(t *testing.T) {
 }
 
 func TestPublicMessagesAreOfTheirSchemas(t *testing.T) {
-	for _, draw := range []func(*rapid.T) Message{drawAuthentication, drawChange, drawHold, drawTokenNotice} {
+	for _, draw := range []func(*rapid.T) Message{drawAuditEvent, drawAuthentication, drawChange, drawHold, drawTokenNotice} {
 		rapid.Check(t, func(t *rapid.T) { roundTrip(t, draw(t)) })
 	}
 }
@@ -203,4 +208,21 @@ func drawAuthentication(t *rapid.T) Message {
 		IDP: some("idp"), Device: some("device"), Check: some("check"), Posture: text("posture"), Ray: text("ray"),
 		Country: text("country"), Count: rapid.IntRange(1, 1<<40).Draw(t, "count"),
 		Action: rapid.SampledFrom([]Action{ActionService, ActionLogin, ActionLogout, ActionRequest}).Draw(t, "action")}
+}
+
+func drawAuditEvent(t *rapid.T) Message {
+	text := func(name string) string { return rapid.String().Draw(t, name) }
+	value := func(name string) json.RawMessage {
+		return rapid.SampledFrom([]json.RawMessage{nil, json.RawMessage(`{"name":"münchen"}`)}).Draw(t, name)
+	}
+	e := &AuditEvent{Account: Account(drawID(t)), ID: drawID(t), At: drawTime(t), Action: text("action"), Kind: text("kind"),
+		Actor: Actor{Type: rapid.SampledFrom([]string{"token", "key", "user", "system"}).Draw(t, "type"), ID: text("actor"),
+			Name: text("token name"), IP: text("ip"), Email: text("email")},
+		Resource: text("resource"), Name: text("name"), Before: value("before"), After: value("after"),
+		Unsure: rapid.Bool().Draw(t, "unsure")}
+	for range rapid.IntRange(0, 20).Draw(t, "records") {
+		e.Records = append(e.Records, AuditRecord{Subject: text("subject"), Replaced: rapid.Uint64().Draw(t, "replaced"),
+			Deleted: rapid.Bool().Draw(t, "deleted")})
+	}
+	return e
 }

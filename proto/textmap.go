@@ -103,6 +103,14 @@ func (w *mapWriter) end() []byte {
 	return w.b
 }
 
+// submap appends a member that is a map.
+func (w *mapWriter) submap(name string, write func(*mapWriter)) {
+	w.key(name)
+	m := beginMap(w.b)
+	write(&m)
+	w.b = m.end()
+}
+
 // key appends the name of the next member.
 func (w *mapWriter) key(name string) { w.b, w.members = appendStr(w.b, name), w.members+1 }
 

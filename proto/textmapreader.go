@@ -1,6 +1,7 @@
 package proto
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -87,6 +88,44 @@ func (r *mapReader) isNil() bool {
 	}
 	r.keep(r.dec.DecodeNil())
 	return true
+}
+
+// isText reports whether the next value is a text.
+func (r *mapReader) isText() bool { return msgpcode.IsString(r.code()) }
+
+// nested reads a member that is a map. member reads or skips each of its values.
+func (r *mapReader) nested(member func(m *mapReader, name string)) {
+	if r.err != nil || r.isNil() {
+		return
+	}
+	var m mapReader
+	m.open(r.dec)
+	for name := m.next(); name != nil; name = m.next() {
+		member(&m, string(name))
+	}
+	r.keep(m.err)
+}
+
+// pick reads a value with read if it is wanted, and skips it otherwise.
+func (r *mapReader) pick(wanted bool, read func()) {
+	if wanted {
+		read()
+		return
+	}
+	r.skip()
+}
+
+// json reads JSON, which is text or bytes. Empty JSON is nil.
+func (r *mapReader) json(into *json.RawMessage) {
+	if r.err != nil || r.isNil() {
+		return
+	}
+	v, err := r.dec.DecodeBytes()
+	r.keep(err)
+	if len(v) == 0 {
+		v = nil
+	}
+	*into = v
 }
 
 // skip skips the value of a member.

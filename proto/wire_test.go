@@ -122,7 +122,7 @@ func samples() []Message {
 			DecisionAllow}}, CreatedAt: 1, UpdatedAt: 2, Total: 3, Parts: []PolicyPart{{Approved: 1, Blocked: 2, Errored: 3}}},
 		&PolicyTestUsers{Users: []PolicyTestUser{{ID: id(13), Email: "a@example.com", Name: "A", Status: "blocked",
 			Reason: "posture_failed", Policy: 1, Rule: "require[0]", Selector: "device_posture", Check: id(3)}}},
-		&AuditEvent{ID: id(14), At: 1, Actor: Actor{"token", "t", "bootstrap", "127.0.0.1", "a@example.com"},
+		&AuditEvent{Account: Account(id(10)), ID: id(14), At: 1, Actor: Actor{"token", "t", "bootstrap", "127.0.0.1", "a@example.com"},
 			Action: "create", Kind: "app", Resource: "r", Name: "n", Before: json.RawMessage(`{}`), After: json.RawMessage(`{}`),
 			Records: []AuditRecord{{Subject: "$KV.CONFIG.a", Replaced: 7, Deleted: true}}},
 		&AuditOutbox{Events: []*AuditEvent{{ID: id(14), Action: "poll", Unsure: true}}, Begun: true},

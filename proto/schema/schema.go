@@ -15,7 +15,7 @@ var files embed.FS
 
 // Public returns one empty message of each public schema with named members, in the order of their names.
 func Public() []proto.Message {
-	return []proto.Message{&proto.Authentication{}, &proto.Change{}, &proto.HoldNotice{}, &proto.TokenNotice{}}
+	return []proto.Message{&proto.AuditEvent{}, &proto.Authentication{}, &proto.Change{}, &proto.HoldNotice{}, &proto.TokenNotice{}}
 }
 
 // JSON returns the JSON Schema of a public message.

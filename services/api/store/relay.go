@@ -88,7 +88,9 @@ func (t *relay) room() error {
 }
 
 func (t *relay) publish(ctx context.Context, a proto.Account, e *proto.AuditEvent) error {
-	_, err := t.conn.Publish(ctx, bus.Outgoing{Subject: topology.Audit(a), Body: e, MsgID: e.ID.String()})
+	public := *e
+	public.Account = a
+	_, err := t.conn.Publish(ctx, bus.Outgoing{Subject: topology.Audit(a), Body: &public, MsgID: e.ID.String()})
 	return err
 }
 
