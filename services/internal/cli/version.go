@@ -7,11 +7,12 @@ import (
 	"runtime/debug"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/proto/schema"
 )
 
 // Schemas returns the name and version of each schema of the messages that other systems read.
 func Schemas() []string {
-	public := []proto.Message{&proto.Entry{}, &proto.Change{}, &proto.Authentication{}, &proto.AuditEvent{}}
+	public := append([]proto.Message{&proto.Entry{}}, schema.Public()...)
 	schemas := make([]string, len(public))
 	for n, m := range public {
 		schemas[n] = m.Schema().String()
