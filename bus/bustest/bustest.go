@@ -25,8 +25,9 @@ type Bus struct {
 	operator *bus.Conn // used by Newest
 }
 
-// Start runs one server with everything provisioned; it stops at the end of the test. Streams are not synced to disk,
-// as their content need not survive the test process.
+// Start runs one server with everything provisioned; it stops at the end of the test, after the public messages in its
+// streams were validated against their JSON Schemas. Streams are not synced to disk, as their content need not survive
+// the test process.
 func Start(t testing.TB) *Bus { return StartWith(t, topology.Options{}) }
 
 // StartWith is like [Start] with different stream options, such as a small log.
@@ -42,6 +43,7 @@ func StartWith(t testing.TB, o topology.Options) *Bus {
 		o.LogMaxBytes = 1 << 30
 	}
 	b.provision(o)
+	t.Cleanup(b.validatePublic)
 	return b
 }
 
@@ -58,6 +60,7 @@ func Cluster(t testing.TB) *Bus {
 			Authority: authority}
 	})
 	b.provision(topology.Options{Replicas: 3, LogMaxBytes: 1 << 30})
+	t.Cleanup(b.validatePublic)
 	return b
 }
 

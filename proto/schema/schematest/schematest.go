@@ -33,6 +33,13 @@ func Validate(s proto.Schema, data []byte) error {
 	return nil
 }
 
+// Public reports whether a schema is the current one of a public message. If the JSON Schemas cannot be compiled, every
+// schema is: Validate returns the error.
+func Public(s proto.Schema) bool {
+	all, err := compiled()
+	return err != nil || all[s] != nil
+}
+
 // decode returns a message as any client reads it. Members must have text as their names.
 func decode(data []byte) (any, error) {
 	r := bytes.NewReader(data)
