@@ -6,8 +6,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// AuditEvent is one configuration change, on audit.<account>. Secrets are left out of Before and After. The names of the
-// tags are those within an [AuditOutbox].
+// AuditEvent is one configuration change, on audit.<account>. Before and After have no secrets. The names in the tags
+// are for an event within an [AuditOutbox].
 type AuditEvent struct {
 	// Account is zero in an outbox, and in version 1: readers use the subject.
 	Account Account `msgpack:"-"`

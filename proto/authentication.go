@@ -84,7 +84,7 @@ func (a *Authentication) append(b []byte) []byte {
 	return w.end()
 }
 
-// DecodeMsgpack reads the form written by EncodeMsgpack, and that of version 1, which has names of its own, ids as bytes
+// DecodeMsgpack reads the form written by EncodeMsgpack, and the form of version 1, which has other names, ids as bytes
 // and times as numbers.
 func (a *Authentication) DecodeMsgpack(dec *msgpack.Decoder) error {
 	*a = Authentication{}

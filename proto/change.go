@@ -152,8 +152,8 @@ func (c *Change) DecodeMsgpack(dec *msgpack.Decoder) error {
 	return r.err
 }
 
-// maxChanged bounds the devices of a change: those that left and those that came can be named at once, so there may be
-// more than a page holds.
+// maxChanged bounds the devices of a change. A change can name devices that left the page and devices that came, so it
+// may have more than a page holds.
 const maxChanged = 2 * PageSize
 
 func (c *Change) decodeDevices(dec *msgpack.Decoder, n int) error {

@@ -20,9 +20,10 @@ func number(f float64) *float64 { return &f }
 func enforced() map[string]Message {
 	breaker := Breaker{Off: true, Share: 0.25, Floor: 5, Window: 30 * time.Minute, MaxHold: 2 * time.Hour}
 	return map[string]Message{
-		"change.2.enforced": &Change{Outcome: OutcomePass, Index: 1, Integration: id(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
-			{Device: id(1), From: OutcomeFail, Reason: ReasonExempt, Score: 8, Differs: true, Observed: OutcomeFail},
-			{Device: id(2), From: OutcomeNone, Reason: ReasonScore, Score: NoScore}}},
+		"change.2.enforced": &Change{Outcome: OutcomePass, Index: 1, Integration: id(5), Tick: 9,
+			At: 1_700_000_000_002, Devices: []ChangedDevice{
+				{Device: id(1), From: OutcomeFail, Reason: ReasonExempt, Score: 8, Differs: true, Observed: OutcomeFail},
+				{Device: id(2), From: OutcomeNone, Reason: ReasonScore, Score: NoScore}}},
 		"entry.1.enforced": &Entry{Cause: CauseRelease, Tick: 9, Poll: Poll{At: 1_700_000_000_000}, EvaluatedAt: 1_700_000_000_002,
 			Checks: []CheckRef{{id(3), 11}, {id(4), 12}}, Results: []Result{
 				{Device: id(1), Score: 8, ObservedAt: 1_700_000_000_000, Verdicts: []Verdict{

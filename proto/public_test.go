@@ -28,9 +28,10 @@ var previous = map[string]Versioned{
 	"change.1": &Change{Index: 1, Integration: filled(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
 		{Device: filled(1), From: OutcomeFail, Reason: ReasonScore, Score: 88},
 		{Device: filled(2), From: OutcomeNone, Reason: ReasonMissing, Score: NoScore}}},
-	"change.1.enforced": &Change{Index: 1, Integration: filled(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
-		{Device: filled(1), From: OutcomeFail, Reason: ReasonExempt, Score: 8, Differs: true, Observed: OutcomeFail},
-		{Device: filled(2), From: OutcomeNone, Reason: ReasonScore, Score: NoScore}}},
+	"change.1.enforced": &Change{Index: 1, Integration: filled(5), Tick: 9, At: 1_700_000_000_002,
+		Devices: []ChangedDevice{
+			{Device: filled(1), From: OutcomeFail, Reason: ReasonExempt, Score: 8, Differs: true, Observed: OutcomeFail},
+			{Device: filled(2), From: OutcomeNone, Reason: ReasonScore, Score: NoScore}}},
 	"audit_event.1": &AuditEvent{ID: filled(14), At: 1, Action: "create", Kind: "app", Resource: "r", Name: "n",
 		Actor:  Actor{"token", "t", "bootstrap", "127.0.0.1", "a@example.com"},
 		Before: json.RawMessage(`{}`), After: json.RawMessage(`{}`),
@@ -123,7 +124,8 @@ func TestPublicMessagesRefuse(t *testing.T) {
 }
 
 func TestPublicMessagesAreOfTheirSchemas(t *testing.T) {
-	for _, draw := range []func(*rapid.T) Message{drawAuditEvent, drawAuthentication, drawChange, drawHold, drawTokenNotice} {
+	for _, draw := range []func(*rapid.T) Message{drawAuditEvent, drawAuthentication, drawChange, drawHold,
+		drawTokenNotice} {
 		rapid.Check(t, func(t *rapid.T) { roundTrip(t, draw(t)) })
 	}
 }
@@ -178,8 +180,9 @@ func empty(m Message) Message { return reflect.New(reflect.TypeOf(m).Elem()).Int
 
 func drawHold(t *rapid.T) Message {
 	n := rapid.IntRange(0, 1_000_000)
+	states := []HoldState{HoldStanding, HoldRejected, HoldExpired, HoldReleased, HoldEnded}
 	h := &Hold{ID: drawID(t), Integration: drawID(t), Check: drawID(t), Tick: rapid.Uint64().Draw(t, "tick"),
-		State: rapid.SampledFrom([]HoldState{HoldStanding, HoldRejected, HoldExpired, HoldReleased, HoldEnded}).Draw(t, "state"),
+		State: rapid.SampledFrom(states).Draw(t, "state"),
 		Since: drawTime(t), UpdatedAt: drawTime(t), DecidedAt: drawTime(t), Out: rapid.Bool().Draw(t, "lost"),
 		In: rapid.Bool().Draw(t, "gained"), Pages: n.Draw(t, "pages"), Devices: n.Draw(t, "devices"),
 		Fleet: Flips{n.Draw(t, "lost"), n.Draw(t, "gained"), n.Draw(t, "pass"), n.Draw(t, "known"), 7},
@@ -215,7 +218,8 @@ func drawAuditEvent(t *rapid.T) Message {
 	value := func(name string) json.RawMessage {
 		return rapid.SampledFrom([]json.RawMessage{nil, json.RawMessage(`{"name":"münchen"}`)}).Draw(t, name)
 	}
-	e := &AuditEvent{Account: Account(drawID(t)), ID: drawID(t), At: drawTime(t), Action: text("action"), Kind: text("kind"),
+	e := &AuditEvent{Account: Account(drawID(t)), ID: drawID(t), At: drawTime(t), Action: text("action"),
+		Kind: text("kind"),
 		Actor: Actor{Type: rapid.SampledFrom([]string{"token", "key", "user", "system"}).Draw(t, "type"), ID: text("actor"),
 			Name: text("token name"), IP: text("ip"), Email: text("email")},
 		Resource: text("resource"), Name: text("name"), Before: value("before"), After: value("after"),

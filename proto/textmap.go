@@ -77,8 +77,7 @@ var maxTime = Millis(time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() -
 // minTime is the first one.
 var minTime = Millis(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli())
 
-// appendTime appends a time in RFC 3339, or nil for none. A time whose year has more than four digits becomes the last
-// or first one with four.
+// appendTime appends a time in RFC 3339, or nil for none. A time before minTime or after maxTime becomes that one.
 func appendTime(b []byte, m Millis) []byte {
 	if m == 0 {
 		return appendNil(b)
@@ -90,7 +89,7 @@ func appendTime(b []byte, m Millis) []byte {
 // mapWriter appends a map of at most 65,535 members. The zero value is not usable: see beginMap.
 type mapWriter struct {
 	b       []byte
-	head    int // where the map's head is
+	head    int // the index of the map's first byte in b
 	members int
 }
 

@@ -248,7 +248,7 @@ func (r *mapReader) list(max int) int {
 	return n
 }
 
-// outcome reads an outcome's word. One that this reader does not know is unknown: it never passes.
+// outcome reads an outcome's word. A word of a later version becomes unknown, which never passes.
 func (r *mapReader) outcome(into *Outcome) {
 	text, ok := r.short()
 	if r.err != nil || !ok {
@@ -258,7 +258,7 @@ func (r *mapReader) outcome(into *Outcome) {
 	*into = Outcome(wordNumber(outcomeNames[:], text, "outcome", uint8(OutcomeUnknown)))
 }
 
-// reason reads a reason's word. One that this reader does not know is [ReasonOther].
+// reason reads a reason's word. A word of a later version becomes [ReasonOther].
 func (r *mapReader) reason(into *Reason) {
 	text, ok := r.short()
 	if r.err != nil || !ok {
@@ -268,7 +268,7 @@ func (r *mapReader) reason(into *Reason) {
 	*into = Reason(wordNumber(reasonNames[:], text, "reason", uint8(ReasonOther)))
 }
 
-// wordNumber returns the number of a word in a list. A number that has no word is written "kind(number)", as String does.
+// wordNumber returns the number of a word in a list. A number without a word is written "kind(number)", as String does.
 func wordNumber(names []string, word []byte, kind string, otherwise uint8) uint8 {
 	for n, name := range names {
 		if string(word) == name {

@@ -1,6 +1,6 @@
-// Package schema holds the JSON Schemas of the public messages: those that other systems read from the bus.
+// Package schema holds the JSON Schemas of the public messages, which other systems read from the bus.
 //
-// A message is msgpack, a map. Its schema describes the value that a msgpack library returns for it.
+// A message is a map in msgpack. Its schema describes the value that a msgpack library returns for it.
 package schema
 
 import (
@@ -15,14 +15,15 @@ var files embed.FS
 
 // Public returns one empty message of each public schema with named members, in the order of their names.
 func Public() []proto.Message {
-	return []proto.Message{&proto.AuditEvent{}, &proto.Authentication{}, &proto.Change{}, &proto.HoldNotice{}, &proto.TokenNotice{}}
+	return []proto.Message{&proto.AuditEvent{}, &proto.Authentication{}, &proto.Change{}, &proto.HoldNotice{},
+		&proto.TokenNotice{}}
 }
 
 // JSON returns the JSON Schema of a public message.
 func JSON(s proto.Schema) ([]byte, error) {
 	text, err := files.ReadFile(s.String() + ".json")
 	if err != nil {
-		return nil, fmt.Errorf("schema %s is not that of a public message", s)
+		return nil, fmt.Errorf("schema %s does not belong to a public message", s)
 	}
 	return text, nil
 }

@@ -21,7 +21,7 @@ func Validate(s proto.Schema, data []byte) error {
 	}
 	c := all[s]
 	if c == nil {
-		return fmt.Errorf("schema %s is not that of a public message", s)
+		return fmt.Errorf("schema %s does not belong to a public message", s)
 	}
 	v, err := decode(data)
 	if err == nil {
