@@ -240,6 +240,9 @@ func (s *Server) Addr() string {
 	return ""
 }
 
+// Running reports whether the server was not closed yet.
+func (s *Server) Running() bool { return s.ns.Running() }
+
 // stopTimeout limits the shutdown of a server.
 const stopTimeout = 10 * time.Second
 
