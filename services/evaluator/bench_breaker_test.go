@@ -36,13 +36,7 @@ type fleetUnder struct {
 // 1000 of them are 1,000,000 devices. It reports medians, their ratios, and the spread (between the quartiles, of the
 // median) of the rounds without breakers.
 func BenchmarkBreaker(b *testing.B) {
-	pages := 20
-	if text := os.Getenv("BENCH_PAGES"); text != "" {
-		var err error
-		if pages, err = strconv.Atoi(text); err != nil {
-			b.Fatal(err)
-		}
-	}
+	pages := benchPages(b)
 	f := newFixture(b, topology.Options{})
 	all := []*fleetUnder{{name: "rest-off", off: true}, {name: "rest-on"},
 		{name: "flips-off", off: true, flips: true}, {name: "flips-held", flips: true}}
@@ -81,11 +75,30 @@ func BenchmarkBreaker(b *testing.B) {
 	}
 }
 
+// benchPages returns the number of pages of a round, from BENCH_PAGES.
+func benchPages(b *testing.B) int {
+	text := os.Getenv("BENCH_PAGES")
+	if text == "" {
+		return 20
+	}
+	pages, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pages
+}
+
 // measured polls every page, and records the time.
 func (f *fixture) measured(u *fleetUnder, level int) {
+	u.score(level)
+	f.timed(u)
+}
+
+// timed polls every page with the scores of u, and records the time.
+func (f *fixture) timed(u *fleetUnder) {
 	runtime.GC() // not to collect the garbage of the last round in this one
 	begin := cpuTime(f.t)
-	u.took = append(u.took, f.round(u, level))
+	u.took = append(u.took, f.evaluate(u))
 	u.cpu = append(u.cpu, float64((cpuTime(f.t)-begin).Microseconds())/1000)
 }
 
@@ -140,14 +153,16 @@ func (f *fixture) remember(entries int) {
 	bustest.Eventually(f.t, "the evaluator is ready", func() bool { return s.Ready(context.Background()) == nil })
 }
 
-// round polls every page and returns how long the evaluation took, in ms. At 80 every result passes, with a drift of
-// the scores; at 0 every one fails.
-func (f *fixture) round(u *fleetUnder, level int) float64 {
-	u.tick++
-	out := make([]bus.Outgoing, len(u.inputs))
+// round polls every page with the scores of a level.
+func (f *fixture) round(u *fleetUnder, level int) {
+	u.score(level)
+	f.evaluate(u)
+}
+
+// score changes the scores. At 80 every result passes, with a drift of the scores; at 0 every one fails.
+func (u *fleetUnder) score(level int) {
 	for n := range u.inputs {
 		in := &u.inputs[n]
-		in.Tick = u.tick
 		for i := range in.Observations {
 			if o := &in.Observations[i]; level == 0 || o.Score < 60 {
 				o.Score = level
@@ -158,6 +173,17 @@ func (f *fixture) round(u *fleetUnder, level int) float64 {
 				in.Observations[rand.IntN(proto.PageSize)].Score = 60 + rand.IntN(41)
 			}
 		}
+	}
+}
+
+// evaluate polls every page and returns how long the evaluation took, in ms.
+func (f *fixture) evaluate(u *fleetUnder) float64 {
+	f.t.Helper()
+	u.tick++
+	out := make([]bus.Outgoing, len(u.inputs))
+	for n := range u.inputs {
+		in := &u.inputs[n]
+		in.Tick = u.tick
 		ref := topology.PageRef{Account: f.account, Integration: u.integration, Page: topology.PageNumber(n)}
 		out[n] = bus.Outgoing{Subject: topology.Scores(ref), Body: in}
 	}
