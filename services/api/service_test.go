@@ -88,7 +88,8 @@ func TestRequestsWithoutABus(t *testing.T) {
 	}{
 		{"GET", "/access/tags", nil}, {"POST", "/access/tags", map[string]any{"name": "b"}},
 		{"GET", "/devices/physical-devices", nil},
-		{"GET", "/plumbline/posture-log", nil}, {"GET", "/plumbline/results/stream", nil}, {"GET", "/audit_logs", nil},
+		{"GET", "/plumbline/posture-log", nil}, {"GET", "/plumbline/results", nil},
+		{"GET", "/plumbline/results/stream", nil}, {"GET", "/audit_logs", nil},
 	} {
 		t.Run(r.method+" "+r.path, func(t *testing.T) {
 			t.Parallel()

@@ -24,6 +24,14 @@ func resultOperations() openapi.Operations {
 		return openapi.Parameter{Name: "limit", Description: "Largest number of results.", Schema: openapi.Between(1, most)}
 	}
 	return openapi.Operations{
+		"GET /plumbline/results": {
+			Summary: "Read the newest result of every check for every device",
+			Details: "One line for every result, and a last line with the position that the results are of: the changes after " +
+				"it follow, on the bus after the sequence position of POSTURE_LOG, in /plumbline/results/stream after cursor. A " +
+				"response without the last line was cut off.",
+			Query:        []openapi.Parameter{byCheck, outcome},
+			OtherContent: map[string]string{"application/x-ndjson": "One JSON object per line."},
+		},
 		"GET /plumbline/results/devices/{id}": {
 			Summary: "Get a device's results in every integration's newest poll",
 			Details: "With history, every result in a period, newest first, with result_info.",

@@ -18,6 +18,8 @@ import (
 
 func (s *API) resultRoutes() []v4.Route {
 	return append(s.explainRoutes(), []v4.Route{
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results", Scope: permission.Results,
+			Stream: s.snapshot},
 		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/devices/{id}", Scope: permission.Results,
 			Handle: s.deviceResults},
 		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/pages/{page}", Scope: permission.Results,
