@@ -76,9 +76,13 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.server = &httpserve.Server{Name: "console (--console-addr)", Addr: cfg.Addr, Log: deps.Log,
 		Ending: s.live.Close, HTTP: &http.Server{
 			Handler: f.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-			IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}}
+			WriteTimeout: writeTime, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}}
 	return s, nil
 }
+
+// writeTime is how long a request may take from its header until the browser has the response, so that one that reads
+// nothing does not hold a connection. Live events and exports have it for each write, see [frame.Writer].
+const writeTime = time.Minute
 
 // transport returns the transport to the API. It ignores proxy variables.
 func transport() *http.Transport {

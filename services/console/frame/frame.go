@@ -128,6 +128,7 @@ func (f *Frame) handle(pattern string, private bool, h Handler) {
 		if err := r.answer(private, h); err != nil {
 			r.fail(err)
 		}
+		r.W.extend() // for what the server still holds
 		if f.deps.Observe != nil {
 			f.deps.Observe(pattern, r.W.status, f.deps.Clock.Now().Sub(began))
 		}

@@ -55,6 +55,18 @@ func (r *Request) doubts() []string {
 type Writer struct {
 	http.ResponseWriter
 	status int
+	// endless responses have a deadline for each write, in place of the server's for all of them.
+	endless bool
+}
+
+// writeTime is how long the browser may take for a write of live events or an export.
+const writeTime = 30 * time.Second
+
+// extend begins the time for the next write. A server whose writers have no deadlines is a test's.
+func (w *Writer) extend() {
+	if w.endless {
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime))
+	}
 }
 
 // WriteHeader sends the status.
@@ -70,6 +82,7 @@ func (w *Writer) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
+	w.extend()
 	return w.ResponseWriter.Write(b)
 }
 
@@ -82,16 +95,21 @@ var errNoSession = errors.New("there is no session")
 func (f *Frame) newRequest(w http.ResponseWriter, r *http.Request) *Request {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // it never fails
-	fr := &Request{Request: r, W: &Writer{ResponseWriter: w}, Now: f.deps.Clock.Now(), frame: f,
+	fr := &Request{Request: r, W: &Writer{ResponseWriter: w, endless: endless(r)}, Now: f.deps.Clock.Now(), frame: f,
 		nonce: base64.RawStdEncoding.EncodeToString(b)}
 	setHeaders(w.Header(), fr.nonce)
 	return fr
 }
 
+// endless reports whether a request is for live events or an export.
+func endless(r *http.Request) bool {
+	return strings.HasSuffix(r.URL.Path, streamPath) || strings.HasSuffix(r.URL.Path, "/export")
+}
+
 // bounded returns the context of the request. Live events and exports are not bounded, actions less than other
 // requests.
 func (r *Request) bounded() (context.Context, context.CancelFunc) {
-	if strings.HasSuffix(r.URL.Path, streamPath) || strings.HasSuffix(r.URL.Path, "/export") {
+	if r.W.endless {
 		return context.WithCancel(r.Context())
 	}
 	if r.Method == http.MethodPost {

@@ -16,7 +16,6 @@ const streamPath = "/live"
 // Timing of streams.
 const (
 	beatEvery  = 15 * time.Second // between signs of life
-	writeTime  = 10 * time.Second // for the browser to take an event
 	calmPeriod = time.Second      // between two events of a kind without content
 )
 
@@ -67,14 +66,10 @@ func (s *Stream) Beat() error {
 }
 
 func (s *Stream) write(text string) error {
-	err := s.conn.SetWriteDeadline(time.Now().Add(writeTime))
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
 	if _, err := s.r.W.Write([]byte(text)); err != nil {
 		return err
 	}
-	err = s.conn.Flush()
+	err := s.conn.Flush()
 	if errors.Is(err, http.ErrNotSupported) {
 		return nil
 	}
