@@ -164,7 +164,8 @@ func browse(t *testing.T, i plumb.Installation, token string) browser {
 		}
 		return nil
 	}}}
-	b.get(t, service.Link(token)).Has(http.StatusOK)
+	asks := b.get(t, service.Link(token)).Has(http.StatusOK)
+	b.post(t, "/login/use", asks.Form("/login/use")).Has(http.StatusSeeOther)
 	return b
 }
 

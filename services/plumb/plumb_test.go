@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -35,8 +36,9 @@ func TestConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Jar: jar}
+	use := url.Values{"code": {i.LoginURL[strings.Index(i.LoginURL, "code=")+len("code="):]}}
 	for _, want := range []int{http.StatusOK, http.StatusGone} {
-		r, err := browser.Get(i.LoginURL)
+		r, err := browser.PostForm(i.ConsoleURL+"/login/use", use)
 		if err != nil {
 			t.Fatal(err)
 		}

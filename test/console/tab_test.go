@@ -154,7 +154,7 @@ func (b *tab) picture(name string) {
 }
 
 // login logs in with a one-time link for the holder of the first API token.
-func (b *tab) login(data string) {
+func (b *tab) login(data, axe string) {
 	b.Helper()
 	token, err := os.ReadFile(filepath.Join(data, "api-token"))
 	b.do(err)
@@ -173,6 +173,13 @@ func (b *tab) login(data string) {
 	}
 	if status := b.opens(path); status != http.StatusOK {
 		b.Fatalf("the link: status %d", status)
+	}
+	b.examine("/login/link", axe)
+	ctx, cancel := b.soon()
+	defer cancel()
+	clicked, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS("form[action='/login/use'] button")))
+	if err != nil || clicked.Status != http.StatusOK {
+		b.Fatalf("the button of the link: %v, %v", clicked, err)
 	}
 }
 

@@ -61,7 +61,7 @@ func TestConsole(t *testing.T) {
 		b.opens(path)
 		b.examine(path, string(source))
 	}
-	b.login(p.Data)
+	b.login(p.Data, string(source))
 	b.threshold()
 	b.walk(string(source))
 	b.keyboard()

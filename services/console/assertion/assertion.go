@@ -15,6 +15,7 @@ import (
 
 const (
 	fresh    = 30 * time.Second // for which the control plane's answer is used
+	refused  = 5 * time.Second  // the same, for an assertion that it does not accept
 	maxKnown = 10_000           // assertions
 )
 
@@ -28,6 +29,7 @@ type Members struct {
 
 type member struct {
 	person session.Person
+	err    error // why the control plane does not accept the assertion
 	until  time.Time
 }
 
@@ -49,40 +51,49 @@ func (m *Members) Identify(r *http.Request) (session.Person, error) {
 	found, ok := m.known[key]
 	m.mu.Unlock()
 	if ok && m.clock.Now().Before(found.until) {
-		return found.person, nil
+		return found.person, found.err
 	}
-	return m.ask(r.Context(), values[0], key)
+	answer, err := m.ask(r.Context(), values[0])
+	if err == nil || client.IsUnauthenticated(err) || client.HasStatus(err, http.StatusForbidden) {
+		answer.err = err
+		m.keep(key, answer)
+	}
+	return answer.person, err
+}
+
+func (m *Members) keep(key [sha256.Size]byte, answer member) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.known) >= maxKnown {
+		clear(m.known)
+	}
+	m.known[key] = answer
 }
 
 // ask asks the control plane whose an assertion is.
-func (m *Members) ask(ctx context.Context, text string, key [sha256.Size]byte) (session.Person, error) {
+func (m *Members) ask(ctx context.Context, text string) (member, error) {
 	p := session.Person{Assertion: text}
+	none := member{person: p, until: m.clock.Now().Add(refused)}
 	accounts, err := client.Accounts(ctx, m.config(p))
 	if err != nil {
-		return p, err
+		return none, err
 	}
 	if len(accounts) == 0 {
-		return p, &client.Error{Status: http.StatusForbidden, Message: "the member has no account"}
+		return none, &client.Error{Status: http.StatusForbidden, Message: "the member has no account"}
 	}
 	p.Account = accounts[0].ID
 	c, err := client.New(m.config(p))
 	if err != nil {
-		return p, err
+		return none, err
 	}
 	me, err := c.Me(ctx)
 	if err != nil {
-		return p, err
+		return none, err
 	}
 	p.Name = cmp.Or(me.Email, me.Name)
 	until := m.clock.Now().Add(fresh)
 	if !me.ExpiresOn.IsZero() && me.ExpiresOn.Before(until) {
 		until = me.ExpiresOn
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.known) >= maxKnown {
-		clear(m.known)
-	}
-	m.known[key] = member{p, until}
-	return p, nil
+	return member{person: p, until: until}, nil
 }

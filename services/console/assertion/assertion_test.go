@@ -3,12 +3,14 @@ package assertion_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"plumbline.dev/services/console/consoletest"
 	"plumbline.dev/services/console/frame"
+	"plumbline.dev/services/console/login"
 	"plumbline.dev/services/console/overview"
 	"plumbline.dev/services/plumb/client"
 )
@@ -102,6 +104,39 @@ func TestNotAMember(t *testing.T) {
 	post := get("/who", "eve's")
 	post.Method = http.MethodPost
 	c.Do(post).Has(http.StatusForbidden, "is not a member")
+}
+
+// A session, which a link of somebody else may have begun, does not take the place of a member. Who is no member may use
+// an API token, and the control plane is not asked about them with every request.
+func TestTheGatewayWinsOverASession(t *testing.T) {
+	notMember := consoletest.Refuse(http.StatusForbidden, "eve@example.org is not a member of the account")
+	routes := api(t, consoletest.Now.Add(time.Hour))
+	member := routes["GET /accounts"]
+	routes["GET /accounts"] = func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(client.HeaderAssertion) == "eve's" {
+			notMember(w, r)
+			return
+		}
+		member(w, r)
+	}
+	c := consoletest.New(t, routes, screen, login.Register)
+	for assertion, want := range map[string]string{"ann's": "ann@example.org", "eve's": "ann@example.com",
+		"forged": "ann@example.com"} {
+		before := asked(c, "")
+		for range 3 {
+			r := c.Request(http.MethodGet, "/who", nil)
+			r.Header.Set(client.HeaderAssertion, assertion)
+			if p := c.Do(r); p.Body != want {
+				t.Errorf("%s: %d %q, want %q", assertion, p.Status, p.Body, want)
+			}
+		}
+		if n := asked(c, "") - before; n != 1 {
+			t.Errorf("%s: the control plane was asked %d times", assertion, n)
+		}
+	}
+	r := c.Request(http.MethodPost, "/login", url.Values{"token": {"x"}})
+	r.Header.Set(client.HeaderAssertion, "ann's")
+	c.Do(r).Has(http.StatusConflict, "You are ann@example.org here")
 }
 
 func screen(f *frame.Frame) {

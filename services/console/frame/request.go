@@ -118,9 +118,9 @@ func (r *Request) bounded() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), requestTime)
 }
 
-// identify finds the person of the request: by their session, or by the gateway's assertion.
+// identify finds the person of the request.
 func (r *Request) identify() error {
-	p, err := r.person()
+	p, err := r.Who()
 	if err != nil {
 		return err
 	}
@@ -129,19 +129,25 @@ func (r *Request) identify() error {
 	return err
 }
 
-func (r *Request) person() (session.Person, error) {
+// Who returns the person of the request: the member whom the gateway vouches for, or else that of the session. So no
+// session takes the place of a member: another site may have had the browser begin it. It returns an error if there is
+// nobody.
+func (r *Request) Who() (session.Person, error) {
+	err := errNoSession
+	if g := r.frame.deps.Gateway; g != nil && r.Header.Get(client.HeaderAssertion) != "" {
+		var p session.Person
+		p, err = g.Identify(r.Request)
+		if !client.IsUnauthenticated(err) && !client.HasStatus(err, http.StatusForbidden) {
+			return p, err
+		}
+		if client.IsUnauthenticated(err) { // the control plane is not told that this application is its console
+			err = errNoSession
+		}
+	}
 	if p, ok := r.frame.deps.Sessions.Find(session.Cookie(r.Request), r.byHand()); ok {
 		return p, nil
 	}
-	g := r.frame.deps.Gateway
-	if g == nil || r.Header.Get(client.HeaderAssertion) == "" {
-		return session.Person{}, errNoSession
-	}
-	p, err := g.Identify(r.Request)
-	if client.IsUnauthenticated(err) { // the control plane is not told that this application is its console
-		return p, errNoSession
-	}
-	return p, err
+	return session.Person{}, err
 }
 
 // byHand reports whether a person made the request: the page itself loads fragments and events.

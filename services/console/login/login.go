@@ -19,8 +19,12 @@ var files embed.FS
 
 var set = frame.Parse(files)
 
-// LinkPath is the path of one-time links: GET with a code logs in, and POST with an API token makes a link.
+// LinkPath is the path of one-time links: GET with a code asks whether to log in, and POST with an API token makes a
+// link.
 const LinkPath = "/login/link"
+
+// usePath is the path whose form logs in with a link's code.
+const usePath = "/login/use"
 
 // Register adds the routes of logins.
 func Register(f *frame.Frame) {
@@ -29,6 +33,7 @@ func Register(f *frame.Frame) {
 	f.Public("POST /login", s.login)
 	f.Public("GET "+LinkPath, s.follow)
 	f.Public("POST "+LinkPath, s.link)
+	f.Public("POST "+usePath, s.use)
 	f.Public("POST /logout", s.logout)
 	f.Public("GET /logout", s.bye)
 }
@@ -62,6 +67,9 @@ func (s *screen) login(r *frame.Request) error {
 		return err
 	}
 	next := frame.Back(form.Value("next"), "/")
+	if err := throughTheGateway(r); err != nil {
+		return err
+	}
 	p, err := s.person(r.Context(), form.Value("token"))
 	if client.IsUnauthenticated(err) {
 		form.Fail("token", "The control plane does not accept this token.")
@@ -119,15 +127,23 @@ func (s *screen) name(ctx context.Context, c *client.Client, me client.APIToken)
 	return "API token " + me.ID[:min(8, len(me.ID))]
 }
 
+// followView is the data of a link's page.
+type followView struct {
+	Person     session.Person // whom the link logs in
+	Now        string         // who uses the console in this browser; empty: nobody
+	Code, Next string
+}
+
+// follow asks whether to log in with a link. A look at the link changes nothing: what loads it may be a preview, or
+// another site's page, which would have a person work as somebody else.
 func (s *screen) follow(r *frame.Request) error {
-	if r.Method == http.MethodHead {
-		return nil // a look at the link does not use it up
-	}
 	q := r.URL.Query()
-	p, ok := s.frame.Sessions().Redeem(q.Get("code"))
+	p, ok := s.frame.Sessions().Look(q.Get("code"))
 	if !ok {
-		return r.Page(frame.Page{Title: "Link used", Set: set, Name: "used", Data: session.LinkMinutes, Sheet: true,
-			Status: http.StatusGone})
+		return used(r)
+	}
+	if err := throughTheGateway(r); err != nil {
+		return err
 	}
 	if p.Name == "" {
 		known, err := s.person(r.Context(), p.Token)
@@ -136,8 +152,49 @@ func (s *screen) follow(r *frame.Request) error {
 		}
 		p = known
 	}
+	v := followView{Person: p, Code: q.Get("code"), Next: frame.Back(q.Get("next"), "/")}
+	if now, err := r.Who(); err == nil {
+		v.Now = now.Name
+	}
+	return r.Page(frame.Page{Title: "Log in", Set: set, Name: "follow", Data: v, Sheet: true})
+}
+
+// use logs in with a link. The link is used up once the control plane accepts its token.
+func (s *screen) use(r *frame.Request) error {
+	form, err := r.Form()
+	if err != nil {
+		return err
+	}
+	if err := throughTheGateway(r); err != nil {
+		return err
+	}
+	p, ok := s.frame.Sessions().Look(form.Value("code"))
+	if !ok {
+		return used(r)
+	}
+	if p, err = s.person(r.Context(), p.Token); err != nil {
+		return err
+	}
+	if _, ok := s.frame.Sessions().Redeem(form.Value("code")); !ok {
+		return used(r) // by another request in the meantime
+	}
 	s.begin(r, p)
-	return r.Redirect(frame.Back(q.Get("next"), "/"), "")
+	return r.Redirect(frame.Back(form.Value("next"), "/"), "")
+}
+
+func used(r *frame.Request) error {
+	return r.Page(frame.Page{Title: "Link used", Set: set, Name: "used", Data: session.LinkMinutes, Sheet: true,
+		Status: http.StatusGone})
+}
+
+// throughTheGateway returns a problem if the gateway vouches for the person, so that no session would be used.
+func throughTheGateway(r *frame.Request) error {
+	p, err := r.Who()
+	if err != nil || !p.Gateway() {
+		return nil
+	}
+	return &frame.Problem{Status: http.StatusConflict, Title: "You are logged in through the gateway",
+		Text: "You are " + p.Name + " here. To log in with an API token or a link, open the console at its own address."}
 }
 
 // link makes a one-time link for the holder of an API token. It is for the command line; a browser's form cannot set

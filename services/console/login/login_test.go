@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -103,22 +104,81 @@ func TestOneTimeLinks(t *testing.T) {
 	if err := json.Unmarshal([]byte(made.Body), &link); err != nil || made.Status != http.StatusOK {
 		t.Fatal(made.Status, err)
 	}
-	c.Do(request(http.MethodHead, link.Path, "")) // a preview does not use it up
-	used := c.Do(request(http.MethodGet, link.Path+"&next=//evil.example", ""))
+	for _, method := range []string{http.MethodHead, http.MethodGet} { // a preview, or another site
+		if p := c.Do(request(method, link.Path, "")); p.Status != http.StatusOK || cookie(p) != nil {
+			t.Errorf("%s of a link: %d %v", method, p.Status, p.Header)
+		}
+	}
+	asks := c.Do(request(http.MethodGet, link.Path+"&next=//evil.example", "")).Safe()
+	asks.Has(http.StatusOK, "Log in as laptop of Bob?", consoletest.Account.String())
+	code := link.Path[strings.Index(link.Path, "=")+1:]
+	if form := "code=" + code + "&next=%2F"; formOf(asks) != form {
+		t.Errorf("the page sends %s, not %s", formOf(asks), form)
+	}
+	elsewhere := request(http.MethodPost, "/login/use", formOf(asks), "Sec-Fetch-Site", "cross-site")
+	if p := c.Do(elsewhere); p.Status != http.StatusForbidden {
+		t.Errorf("another site logs in: %d", p.Status)
+	}
+	used := c.Do(request(http.MethodPost, "/login/use", formOf(asks)))
 	if used.Status != http.StatusSeeOther || used.Header.Get("Location") != "/" || cookie(used) == nil {
 		t.Fatalf("%d %v", used.Status, used.Header)
 	}
-	again := c.Do(request(http.MethodGet, link.Path, "")).Has(http.StatusGone, "works once", "plumb console login").Safe()
-	if cookie(again) != nil {
-		t.Error("a used link begins a session")
+	for _, r := range []*http.Request{request(http.MethodGet, link.Path, ""),
+		request(http.MethodPost, "/login/use", formOf(asks))} {
+		again := c.Do(r).Has(http.StatusGone, "works once", "plumb console login").Safe()
+		if cookie(again) != nil {
+			t.Error("a used link begins a session")
+		}
 	}
+}
+
+// formOf returns what a page's form sends.
+func formOf(p *consoletest.Page) string {
+	values := url.Values{}
+	for n, name := range p.Attributes("input", "name") {
+		values.Set(name, p.Attributes("input", "value")[n])
+	}
+	return values.Encode()
+}
+
+// A link works until the control plane accepts its token: an outage does not use it up.
+func TestALinkOutlivesAnOutage(t *testing.T) {
+	var sessions *session.Store
+	away := true
+	routes := maps.Clone(api)
+	routes["GET /accounts"] = func(w http.ResponseWriter, r *http.Request) {
+		if away {
+			consoletest.Refuse(http.StatusServiceUnavailable, "NATS is not available")(w, r)
+			return
+		}
+		api["GET /accounts"](w, r)
+	}
+	c := consoletest.New(t, routes, login.Register, overview.Register,
+		func(f *frame.Frame) { sessions = f.Sessions() })
+	body := "code=" + sessions.Link(session.Person{Token: "right"})
+	if p := c.Do(request(http.MethodPost, "/login/use", body)); p.Status != http.StatusServiceUnavailable {
+		t.Errorf("without the control plane: %d", p.Status)
+	}
+	away = false
+	if p := c.Do(request(http.MethodPost, "/login/use", body)); p.Status != http.StatusSeeOther || cookie(p) == nil {
+		t.Errorf("after the outage: %d", p.Status)
+	}
+}
+
+// Who follows a link while logged in learns that their session would end.
+func TestALinkTellsWhoOneIs(t *testing.T) {
+	var sessions *session.Store
+	c := consoletest.New(t, api, login.Register, overview.Register, func(f *frame.Frame) { sessions = f.Sessions() })
+	c.Get(login.LinkFor(sessions, session.Person{Token: "right"})).Has(http.StatusOK, "Log in as laptop of Bob?",
+		"You are logged in as ann@example.com")
 }
 
 // The link that plumb up prints has a token only: who it is, is asked when it is used.
 func TestLinksOfTheOwnProcess(t *testing.T) {
 	var sessions *session.Store
 	c := consoletest.New(t, api, login.Register, overview.Register, func(f *frame.Frame) { sessions = f.Sessions() })
-	used := c.Do(request(http.MethodGet, login.LinkFor(sessions, session.Person{Token: "right"}), ""))
+	asks := c.Do(request(http.MethodGet, login.LinkFor(sessions, session.Person{Token: "right"}), ""))
+	used := c.Do(request(http.MethodPost, "/login/use", formOf(asks.Has(http.StatusOK, "laptop of Bob"))))
 	r := request(http.MethodGet, "/overview", "")
 	r.AddCookie(cookie(used))
 	c.Do(r).Has(http.StatusOK, "laptop of Bob")

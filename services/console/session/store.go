@@ -88,6 +88,17 @@ func (s *Store) Link(p Person) string {
 	return secret
 }
 
+// Look returns the person whom a link would log in. It does not use the link up.
+func (s *Store) Look(code string) (Person, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.links[keyOf(code)]
+	if !ok || s.clock.Now().Sub(e.began) >= LinkTime {
+		return Person{}, false
+	}
+	return e.person, true
+}
+
 // Redeem uses up a link. It reports false if the link was used, expired or never existed.
 func (s *Store) Redeem(code string) (Person, bool) {
 	s.mu.Lock()
