@@ -40,11 +40,15 @@ func (s *Stream) Send(name, data string) error {
 	if name != "" {
 		b.WriteString("event: " + name + "\n")
 	}
-	for line := range strings.Lines(data + "\n") {
-		b.WriteString("data: " + strings.TrimRight(line, "\r\n") + "\n")
+	for line := range strings.SplitSeq(lineEnds.Replace(data), "\n") {
+		b.WriteString("data: " + line + "\n")
 	}
 	return s.write(b.String() + "\n")
 }
+
+// lineEnds makes every end of a line \n. A browser ends a line of an event at \r too, so that data with one would have
+// members of the event of its own.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // Template sends markup: the template of a set.
 func (s *Stream) Template(set *Set, name string, data any) error {
