@@ -79,6 +79,9 @@ func nameOf(hostname, serial, id string) string {
 }
 
 func list(r *frame.Request) error {
+	if err := r.Only("filter", "cursor"); err != nil {
+		return err
+	}
 	q := client.FleetQuery{Filter: strings.TrimSpace(r.URL.Query().Get("filter")), Cursor: r.URL.Query().Get("cursor"),
 		PerPage: perPage, Soon: true}
 	v := listView{Part: r.Fragmented(), Filter: q.Filter, Help: filter.Help, Form: frame.NewForm("filter", q.Filter),
@@ -122,6 +125,9 @@ func rejected(err error) string {
 
 // export streams the list as a file.
 func export(r *frame.Request) error {
+	if err := r.Only("filter", "format"); err != nil {
+		return err
+	}
 	format := r.URL.Query().Get("format")
 	kind := map[string]string{"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}[format]
 	if kind == "" {

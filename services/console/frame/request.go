@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -171,6 +173,18 @@ func (r *Request) target() string {
 		return ""
 	}
 	return id
+}
+
+// Only returns a problem if the query has another parameter than these. A page that narrows what it shows answers with
+// it: to leave out a condition that it does not know is to show more than was asked for.
+func (r *Request) Only(names ...string) error {
+	for _, name := range slices.Sorted(maps.Keys(r.URL.Query())) {
+		if !slices.Contains(names, name) {
+			return &Problem{Status: http.StatusUnprocessableEntity, Title: "Unknown filter",
+				Text: "This page has no filter " + strconv.Quote(name) + ". Its filters are: " + strings.Join(names, ", ") + "."}
+		}
+	}
+	return nil
 }
 
 // Redirect leads the browser to a path of the console after an action. The message is shown there once, with the

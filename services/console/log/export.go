@@ -17,6 +17,9 @@ const exportPage = "500"
 // as fast as the browser takes the lines. If the API fails, the download fails too: a file is never silently
 // incomplete.
 func export(r *frame.Request, k *kind) error {
+	if err := k.only(r, "format", "tail"); err != nil {
+		return err
+	}
 	format := r.URL.Query().Get("format")
 	if format != "csv" && format != "ndjson" {
 		return &frame.Problem{Status: http.StatusBadRequest, Title: "Unknown format",

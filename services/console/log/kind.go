@@ -2,7 +2,9 @@ package log
 
 import (
 	"embed"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"plumbline.dev/services/console/frame"
@@ -87,6 +89,16 @@ func (k *kind) apiQuery(q url.Values) url.Values {
 		}
 	}
 	return api
+}
+
+// only returns a problem if a request to the log has a parameter that is neither a filter nor one of these.
+func (k *kind) only(r *frame.Request, further ...string) error {
+	var names []string
+	for _, f := range k.filters {
+		names = append(names, f.name)
+	}
+	names = append(names, slices.Sorted(maps.Keys(k.period()))...)
+	return r.Only(append(names, further...)...)
 }
 
 // period returns the API's names of the earliest and the latest time.

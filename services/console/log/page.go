@@ -37,6 +37,9 @@ type field struct {
 }
 
 func show(r *frame.Request, k *kind) error {
+	if err := k.only(r, "cursor", "tail"); err != nil {
+		return err
+	}
 	q := r.URL.Query()
 	v := view{kind: k, Query: q, Form: frame.NewForm(), Tail: q.Get("tail") == "on" && q.Get("cursor") == "",
 		Account: r.Person.Account}

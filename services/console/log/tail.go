@@ -123,6 +123,9 @@ func until(lines []client.LogLine, cursor string) []client.LogLine {
 
 // tail answers with the new lines that the filters select, as rows for the top of the table.
 func tail(r *frame.Request, k *kind) error {
+	if err := k.only(r, "tail"); err != nil {
+		return err
+	}
 	q := r.URL.Query()
 	return r.Watch(streamOf(k), func(s *frame.Stream, e live.Event) error {
 		lines, ok := e.Value.([]client.LogLine)
