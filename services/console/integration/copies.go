@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -19,15 +20,17 @@ func copies(r *frame.Request, i client.Integration) []copyText {
 	if i.Type != proto.TypeCustomS2S {
 		return nil
 	}
+	// mark stands for the secret until the reference takes its place. It is new, so that no stored text has it.
+	mark := rand.Text()
 	body, err := json.MarshalIndent(map[string]any{"name": i.Name, "type": i.Type, "interval": i.Interval,
 		"x_concurrency": i.Concurrency, "config": map[string]any{"api_url": i.Config.APIURL,
-			"access_client_id": i.Config.ClientID, "access_client_secret": secretMark}}, "", "  ")
+			"access_client_id": i.Config.ClientID, "access_client_secret": mark}}, "", "  ")
 	if err != nil {
 		return nil
 	}
 	curl := "curl \"$PLUMB_URL/client/v4/accounts/" + r.Person.Account.String() + "/devices/posture/integration\" \\\n" +
 		"  -H \"Authorization: Bearer $PLUMB_TOKEN\" \\\n  --json " +
-		strings.ReplaceAll(shell(string(body)), secretMark, `'"$CLIENT_SECRET"'`)
+		strings.ReplaceAll(shell(string(body)), mark, `'"$CLIENT_SECRET"'`)
 	plumb := "plumb integration create --name " + shell(i.Name) + " --api-url " + shell(i.Config.APIURL) +
 		" \\\n  --interval " + shell(i.Interval) + " --concurrency " + strconv.Itoa(i.Concurrency) +
 		" --client-id " + shell(i.Config.ClientID) +
@@ -35,9 +38,6 @@ func copies(r *frame.Request, i client.Integration) []copyText {
 	return []copyText{{"copy-curl", "curl", curl}, {"copy-plumb", "plumb", plumb},
 		{"copy-yaml", "YAML for plumb apply", document(i)}, {"copy-terraform", "Terraform", terraform(i)}}
 }
-
-// secretMark stands for the secret in a body until the reference takes its place.
-const secretMark = "CLIENT_SECRET_GOES_HERE"
 
 // shell quotes a text for a POSIX shell.
 func shell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
