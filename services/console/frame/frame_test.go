@@ -179,6 +179,35 @@ func TestMessagesAreShownOnce(t *testing.T) {
 	}
 }
 
+// Over TLS, another host of the domain can set no message: the name of its cookie is the host's own.
+func TestMessagesAreOfTheConsole(t *testing.T) {
+	c := consoletest.New(t, map[string]http.HandlerFunc{
+		"POST /plumbline/integrations/1/poll": consoletest.Answer(map[string]any{"tick": 1})}, screen)
+	secret := c.Request(http.MethodGet, "/", nil).Cookies()[0].Value
+	request := func(method string, further *http.Cookie) *http.Request {
+		r := httptest.NewRequest(method, "/things/1", nil)
+		if method == http.MethodPost {
+			r.URL.Path += "/poll"
+		}
+		r.Header.Set("X-Forwarded-Proto", "https")
+		r.AddCookie(&http.Cookie{Name: "__Host-plumbline_console", Value: secret})
+		if further != nil {
+			r.AddCookie(further)
+		}
+		return r
+	}
+	p := c.Do(request(http.MethodPost, nil))
+	set := (&http.Response{Header: p.Header}).Cookies()
+	if len(set) != 1 || set[0].Name != "__Host-plumbline_flash" || !set[0].Secure || set[0].Domain != "" || set[0].Path != "/" {
+		t.Fatalf("%d %v", p.Status, set)
+	}
+	c.Do(request(http.MethodGet, set[0])).Has(http.StatusOK, "Polled.")
+	shown := c.Do(request(http.MethodGet, &http.Cookie{Name: "plumbline_flash", Value: set[0].Value}))
+	if shown.Has(http.StatusOK); strings.Contains(shown.Text(), "Polled.") {
+		t.Error("a message that another host may have set is shown")
+	}
+}
+
 func TestBackLeadsToTheConsoleOnly(t *testing.T) {
 	for next, want := range map[string]string{"/devices?q=1": "/devices?q=1", "//evil.example/": "/",
 		"/\\evil.example":      "/",

@@ -37,26 +37,33 @@ func (r *Request) setFlash(message string, doubts []string) {
 	if message == "" && len(doubts) == 0 {
 		return
 	}
-	message = strings.Join(append([]string{message}, doubts...), "\n")
+	message = strings.Join(append([]string{strings.ReplaceAll(message, "\n", " ")}, doubts...), "\n")
 	if len(message) > maxFlash {
 		message = strings.ToValidUTF8(message[:maxFlash], "") + "…"
 	}
-	http.SetCookie(r.W, &http.Cookie{Name: flashCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(message)),
-		Path: "/", MaxAge: 60, HttpOnly: true, Secure: session.Secure(r.Request), SameSite: http.SameSiteLaxMode})
+	c := session.NewCookie(r.Request, flashCookie, base64.RawURLEncoding.EncodeToString([]byte(message)))
+	c.MaxAge = 60
+	http.SetCookie(r.W, c)
 }
 
 // takeFlash returns the message to show and what the API doubts, and forgets them.
 func (r *Request) takeFlash() (message string, doubts []string) {
-	c, err := r.Cookie(flashCookie)
-	if err != nil || len(c.Value) > 2*maxFlash {
+	c, err := r.Cookie(session.CookieName(r.Request, flashCookie))
+	if err != nil {
 		return "", nil
 	}
+	r.ForgetFlash()
 	text, err := base64.RawURLEncoding.DecodeString(c.Value)
-	http.SetCookie(r.W, &http.Cookie{Name: flashCookie, Path: "/", MaxAge: -1, HttpOnly: true,
-		Secure: session.Secure(r.Request), SameSite: http.SameSiteLaxMode})
-	if err != nil {
+	if err != nil || len(text) > 2*maxFlash {
 		return "", nil
 	}
 	lines := strings.Split(strings.ToValidUTF8(string(text), ""), "\n")
 	return lines[0], lines[1:]
+}
+
+// ForgetFlash removes the message that is not shown yet: it was for another session.
+func (r *Request) ForgetFlash() {
+	c := session.NewCookie(r.Request, flashCookie, "")
+	c.MaxAge = -1
+	http.SetCookie(r.W, c)
 }

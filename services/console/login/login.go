@@ -85,6 +85,7 @@ func (s *screen) login(r *frame.Request) error {
 // begin starts a session in the browser. An earlier session of the browser ends.
 func (s *screen) begin(r *frame.Request, p session.Person) {
 	s.frame.Sessions().End(session.Cookie(r.Request))
+	r.ForgetFlash()
 	session.SetCookie(r.W, r.Request, s.frame.Sessions().Begin(p))
 }
 
@@ -225,6 +226,7 @@ func answer(r *frame.Request, status int, v any) error {
 
 func (s *screen) logout(r *frame.Request) error {
 	s.frame.Sessions().End(session.Cookie(r.Request))
+	r.ForgetFlash()
 	session.ClearCookie(r.W, r.Request)
 	return r.Redirect("/logout", "")
 }

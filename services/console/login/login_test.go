@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,6 +86,13 @@ func TestLogoutEndsTheSession(t *testing.T) {
 	c := consoletest.New(t, api, login.Register, overview.Register)
 	if p := c.Post("/logout", url.Values{}); p.Status != http.StatusSeeOther {
 		t.Errorf("status %d", p.Status)
+	}
+	for _, path := range []string{"/login", "/logout"} { // a message for the session before is not for this one
+		p := c.Do(request(http.MethodPost, path, "token=right"))
+		forgot := func(s *http.Cookie) bool { return s.Name == "plumbline_flash" && s.MaxAge < 0 }
+		if !slices.ContainsFunc((&http.Response{Header: p.Header}).Cookies(), forgot) {
+			t.Errorf("%s keeps a message: %v", path, p.Header)
+		}
 	}
 	if p := c.Get("/overview"); p.Status != http.StatusSeeOther { // with the old cookie
 		t.Errorf("a session after its logout: %d", p.Status)

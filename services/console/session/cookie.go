@@ -5,11 +5,23 @@ import (
 	"strings"
 )
 
-// The session cookie. Over TLS, its prefix binds it to the host, the whole path and TLS.
-const (
-	cookiePlain  = "plumbline_console"
-	cookieSecure = "__Host-plumbline_console"
-)
+// sessionCookie holds the secret of a session.
+const sessionCookie = "plumbline_console"
+
+// NewCookie returns a cookie of the console. Over TLS, the prefix of its name binds it to the host, the whole path and
+// TLS, so that no other host of the domain can set it.
+func NewCookie(r *http.Request, name, value string) *http.Cookie {
+	return &http.Cookie{Name: CookieName(r, name), Value: value, Path: "/", HttpOnly: true, Secure: Secure(r),
+		SameSite: http.SameSiteLaxMode}
+}
+
+// CookieName returns the name of a cookie of the console in a request.
+func CookieName(r *http.Request, name string) string {
+	if Secure(r) {
+		return "__Host-" + name
+	}
+	return name
+}
 
 // Secure reports whether the browser reached the console over TLS, itself or through a proxy that says so.
 func Secure(r *http.Request) bool {
@@ -18,16 +30,12 @@ func Secure(r *http.Request) bool {
 
 // SetCookie stores the secret of a session in the browser. It ends with the browser.
 func SetCookie(w http.ResponseWriter, r *http.Request, secret string) {
-	http.SetCookie(w, newCookie(Secure(r), secret))
+	http.SetCookie(w, NewCookie(r, sessionCookie, secret))
 }
 
 // Cookie returns the secret of the request's session, or "".
 func Cookie(r *http.Request) string {
-	name := cookiePlain
-	if Secure(r) {
-		name = cookieSecure
-	}
-	c, err := r.Cookie(name)
+	c, err := r.Cookie(CookieName(r, sessionCookie))
 	if err != nil {
 		return ""
 	}
@@ -36,16 +44,7 @@ func Cookie(r *http.Request) string {
 
 // ClearCookie removes the session's cookie from the browser.
 func ClearCookie(w http.ResponseWriter, r *http.Request) {
-	c := newCookie(Secure(r), "")
+	c := NewCookie(r, sessionCookie, "")
 	c.MaxAge = -1
 	http.SetCookie(w, c)
-}
-
-func newCookie(secure bool, value string) *http.Cookie {
-	name := cookiePlain
-	if secure {
-		name = cookieSecure
-	}
-	return &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: secure,
-		SameSite: http.SameSiteLaxMode}
 }
