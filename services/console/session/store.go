@@ -17,6 +17,8 @@ const (
 	LinkTime    = 15 * time.Minute   // a link works for this time
 	maxSessions = 10_000             // above it, the session unused for longest ends
 	maxLinks    = 1_000              // above it, the oldest link ends
+	ownSessions = 100                // of one person; above it, theirs unused for longest ends
+	ownLinks    = 20                 // of one person; above it, their oldest ends
 )
 
 // LinkMinutes is [LinkTime] as people read it.
@@ -26,21 +28,16 @@ const LinkMinutes = "15 minutes"
 type Store struct {
 	clock    clock.Clock
 	mu       sync.Mutex
-	sessions map[key]*entry
-	links    map[key]*entry
+	sessions entries
+	links    entries
 }
 
 // key is the hash of a secret, so that a dump of the memory's maps holds no cookie.
 type key [sha256.Size]byte
 
-type entry struct {
-	person      Person
-	began, used time.Time
-}
-
 // NewStore returns a store without sessions.
 func NewStore(c clock.Clock) *Store {
-	return &Store{clock: c, sessions: map[key]*entry{}, links: map[key]*entry{}}
+	return &Store{clock: c, sessions: newEntries(maxSessions, ownSessions), links: newEntries(maxLinks, ownLinks)}
 }
 
 // Begin starts a session and returns the secret of its cookie.
@@ -48,7 +45,7 @@ func (s *Store) Begin(p Person) string {
 	secret, k := newSecret()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.insert(s.sessions, k, p, maxSessions)
+	s.sessions.insert(k, p, s.clock.Now())
 	return secret
 }
 
@@ -58,12 +55,12 @@ func (s *Store) Find(secret string, use bool) (Person, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k, now := keyOf(secret), s.clock.Now()
-	e, ok := s.sessions[k]
+	e, ok := s.sessions.all[k]
 	if !ok {
 		return Person{}, false
 	}
 	if now.Sub(e.used) >= Idle || now.Sub(e.began) >= Lifetime {
-		delete(s.sessions, k)
+		s.sessions.remove(k)
 		return Person{}, false
 	}
 	if use {
@@ -76,7 +73,7 @@ func (s *Store) Find(secret string, use bool) (Person, bool) {
 func (s *Store) End(secret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.sessions, keyOf(secret))
+	s.sessions.remove(keyOf(secret))
 }
 
 // Link returns the code of a one-time link that logs a person in.
@@ -84,7 +81,7 @@ func (s *Store) Link(p Person) string {
 	secret, k := newSecret()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.insert(s.links, k, p, maxLinks)
+	s.links.insert(k, p, s.clock.Now())
 	return secret
 }
 
@@ -92,7 +89,7 @@ func (s *Store) Link(p Person) string {
 func (s *Store) Look(code string) (Person, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.links[keyOf(code)]
+	e, ok := s.links.all[keyOf(code)]
 	if !ok || s.clock.Now().Sub(e.began) >= LinkTime {
 		return Person{}, false
 	}
@@ -104,8 +101,8 @@ func (s *Store) Redeem(code string) (Person, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := keyOf(code)
-	e, ok := s.links[k]
-	delete(s.links, k)
+	e, ok := s.links.all[k]
+	s.links.remove(k)
 	if !ok || s.clock.Now().Sub(e.began) >= LinkTime {
 		return Person{}, false
 	}
@@ -116,23 +113,7 @@ func (s *Store) Redeem(code string) (Person, bool) {
 func (s *Store) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.sessions)
-}
-
-// insert adds an entry. If there are most entries, the one unused for longest ends. The lock is held.
-func (s *Store) insert(all map[key]*entry, k key, p Person, most int) {
-	if len(all) >= most {
-		var oldest key
-		var at time.Time
-		for k, e := range all {
-			if at.IsZero() || e.used.Before(at) {
-				oldest, at = k, e.used
-			}
-		}
-		delete(all, oldest)
-	}
-	now := s.clock.Now()
-	all[k] = &entry{person: p, began: now, used: now}
+	return len(s.sessions.all)
 }
 
 func newSecret() (string, key) {

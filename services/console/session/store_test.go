@@ -3,6 +3,7 @@ package session
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -35,18 +36,57 @@ func TestALinkWorksOnceAndNotForLong(t *testing.T) {
 
 func TestSessionsAreBounded(t *testing.T) {
 	s, c := newTestStore()
-	first := s.Begin(Person{Name: "first"})
-	unused := s.Begin(Person{Name: "unused"})
+	first := s.Begin(Person{Token: "first"})
+	unused := s.Begin(Person{Token: "unused"})
 	c.Advance(time.Second)
 	s.Find(first, true)
-	for range maxSessions - 1 {
-		s.Begin(Person{})
+	for n := range maxSessions - 1 {
+		s.Begin(Person{Token: strconv.Itoa(n)})
 	}
 	if _, ok := s.Find(first, false); !ok || s.Len() != maxSessions {
 		t.Errorf("%d sessions; one in use ended: %v", s.Len(), !ok)
 	}
 	if _, ok := s.Find(unused, false); ok {
 		t.Error("the session unused for longest goes on")
+	}
+}
+
+// However often a person logs in, the sessions and links of others go on.
+func TestAPersonEndsNobodyElsesSessions(t *testing.T) {
+	s, c := newTestStore()
+	ann, mallory := Person{Token: "ann"}, Person{Token: "mallory"}
+	session, link := s.Begin(ann), s.Link(ann)
+	c.Advance(time.Second)
+	var sessions, links []string
+	for range maxSessions {
+		sessions, links = append(sessions, s.Begin(mallory)), append(links, s.Link(mallory))
+		c.Advance(time.Millisecond)
+	}
+	if _, ok := s.Find(session, false); !ok || s.Len() != ownSessions+1 {
+		t.Errorf("%d sessions; that of another ended: %v", s.Len(), !ok)
+	}
+	if _, ok := s.Redeem(link); !ok {
+		t.Error("the link of another ended")
+	}
+	for n, secret := range sessions {
+		if _, ok := s.Find(secret, false); ok != (n >= len(sessions)-ownSessions) {
+			t.Fatalf("session %d of %d goes on: %v", n, len(sessions), ok)
+		}
+	}
+	for n, code := range links {
+		if _, ok := s.Look(code); ok != (n >= len(links)-ownLinks) {
+			t.Fatalf("link %d of %d works: %v", n, len(links), ok)
+		}
+	}
+	for _, secret := range sessions {
+		s.End(secret)
+	}
+	for _, code := range links {
+		s.Redeem(code)
+	}
+	s.End(session)
+	if len(s.sessions.of)+len(s.links.of)+len(s.sessions.all)+len(s.links.all) > 0 {
+		t.Errorf("something is left: %d %d", len(s.sessions.of), len(s.links.of))
 	}
 }
 
