@@ -103,15 +103,35 @@ func exact(pattern string) string {
 	return pattern
 }
 
-// Handler serves the screens. Requests that a page of another site made are rejected.
+// Handler serves the screens. Requests that a page of another site made are rejected, except that it may lead to a page.
 func (f *Frame) Handler() http.Handler {
 	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+	deny := http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		r := f.newRequest(w, hr)
 		r.fail(&Problem{Status: http.StatusForbidden, Title: "Request from another site",
-			Text: "The console rejects forms that another site's page sends. Open the console and try again."})
-	}))
-	return protection.Handler(f.mux)
+			Text: "The console rejects what another site's page sends or loads. Open the console and try again."})
+	})
+	protection.SetDenyHandler(deny)
+	forms := protection.Handler(f.mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if embedded(r) {
+			deny(w, r)
+			return
+		}
+		forms.ServeHTTP(w, r)
+	})
+}
+
+// embedded reports whether a page of another site, or of another host of the domain, loads something of the console,
+// such as an export for an image: the browser sends the person's cookies with it, and the work would be done. A link to
+// a page is none, but a link to an export or to live events is.
+func embedded(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		page := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+		return !page || endless(r)
+	}
+	return false
 }
 
 // Sessions returns the sessions.

@@ -104,6 +104,42 @@ func TestFormsOfOtherSitesAreRejected(t *testing.T) {
 	}
 }
 
+// Another site's page may lead to the console, and load nothing of it.
+func TestOtherSitesLoadNothing(t *testing.T) {
+	c := consoletest.New(t, nil, screen, func(f *frame.Frame) {
+		f.Get("/things/export", func(r *frame.Request) error { return r.Redirect("/things/1", "") })
+	})
+	page := []string{"navigate", "document"}
+	for _, test := range []struct {
+		site, path string
+		how        []string // mode and destination
+		denied     bool
+	}{
+		{"cross-site", "/things/1", page, false},
+		{"same-site", "/things/1", page, false},
+		{"cross-site", "/things/1", []string{"navigate", "iframe"}, true},
+		{"cross-site", "/things/1", []string{"no-cors", "image"}, true},
+		{"same-site", "/things/1", []string{"no-cors", "image"}, true},
+		{"cross-site", "/things/1", []string{"cors", "empty"}, true},
+		{"cross-site", "/things/export?format=csv", page, true},
+		{"cross-site", "/live", page, true},
+		{"same-origin", "/things/export?format=csv", page, false},
+		{"none", "/things/export?format=csv", page, false},
+		{"same-origin", "/things/1", []string{"same-origin", "empty"}, false},
+		{"", "/things/1", []string{"", ""}, false},
+	} {
+		r := c.Request(http.MethodGet, test.path, nil)
+		for n, name := range []string{"Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest"} {
+			if value := append([]string{test.site}, test.how...)[n]; value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		if p := c.Do(r); (p.Status == http.StatusForbidden) != test.denied {
+			t.Errorf("%+v: status %d", test, p.Status)
+		}
+	}
+}
+
 func TestProblemsAreSentences(t *testing.T) {
 	for name, test := range map[string]struct {
 		route http.HandlerFunc
