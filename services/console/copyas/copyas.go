@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/plumb/reference"
 )
 
 // Text is an action in the form of one tool.
@@ -43,7 +44,7 @@ func Plumb(words ...string) Text {
 
 // YAML returns a document for plumb apply, with lines of a spec.
 func YAML(kind, name string, spec ...string) Text {
-	text := "kind: " + kind + "\nname: " + Quoted(name) + "\nspec:\n"
+	text := "kind: " + kind + "\nname: " + quoted(name) + "\nspec:\n"
 	for _, line := range spec {
 		text += "  " + line + "\n"
 	}
@@ -70,8 +71,11 @@ func Shell(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// Quoted quotes a text for YAML, which reads JSON.
-func Quoted(s string) string {
+// Quoted quotes a text for a spec of plumb apply. It is no reference there, such as ${env:NAME}.
+func Quoted(s string) string { return quoted(reference.Escape(s)) }
+
+// quoted quotes a text for YAML, which reads JSON.
+func quoted(s string) string {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return `""`
@@ -81,5 +85,5 @@ func Quoted(s string) string {
 
 // HCL quotes a text for Terraform, where ${ and %{ begin expressions.
 func HCL(s string) string {
-	return strings.NewReplacer("${", "$${", "%{", "%%{", `\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(Quoted(s))
+	return strings.NewReplacer("${", "$${", "%{", "%%{", `\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(quoted(s))
 }

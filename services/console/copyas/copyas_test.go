@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/plumb/document"
+	"plumbline.dev/services/plumb/reference"
 )
 
 // TestShellQuotes has a shell read what was quoted.
@@ -14,6 +16,22 @@ func TestShellQuotes(t *testing.T) {
 		out, err := exec.Command("sh", "-c", "printf %s "+Shell(s)).Output()
 		if err != nil || string(out) != s {
 			t.Errorf("%q: %q, %v", s, out, err)
+		}
+	}
+}
+
+// TestYAMLHasNoReferences reads a document as plumb apply does.
+func TestYAMLHasNoReferences(t *testing.T) {
+	for _, s := range []string{"${env:PLUMB_TOKEN}", "a $${file:/x} b", "${env:${env:A}}", "$$", `"\`, "a\n${env:A}", "<é>"} {
+		docs, err := document.Parse("f", strings.NewReader(YAML("tag", s, "x: "+Quoted(s)).Text))
+		if err != nil || len(docs) != 1 || docs[0].Name != s {
+			t.Errorf("%q: %v %v", s, docs, err)
+			continue
+		}
+		text, _ := docs[0].Spec["x"].(string)
+		got, err := reference.Expand(text, func(kind, name string) (string, error) { return "looked up", nil })
+		if got != s || err != nil {
+			t.Errorf("%q became %q: %v", s, got, err)
 		}
 	}
 }

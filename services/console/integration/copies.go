@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/console/copyas"
 	"plumbline.dev/services/console/frame"
 	"plumbline.dev/services/plumb/client"
 )
@@ -42,30 +43,16 @@ func copies(r *frame.Request, i client.Integration) []copyText {
 // shell quotes a text for a POSIX shell.
 func shell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// quoted quotes a text for YAML, which reads JSON.
-func quoted(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return `""`
-	}
-	return string(b)
-}
-
 func document(i client.Integration) string {
-	return "kind: integration\nname: " + quoted(i.Name) + "\nspec:\n  type: custom_s2s\n  interval: " +
-		quoted(i.Interval) + "\n  x_concurrency: " + strconv.Itoa(i.Concurrency) +
-		"\n  config:\n    api_url: " + quoted(i.Config.APIURL) +
-		"\n    access_client_id: " + quoted(i.Config.ClientID) + "\n    access_client_secret: ${env:CLIENT_SECRET}\n"
-}
-
-// hcl quotes a text for Terraform, where ${ and %{ begin expressions.
-func hcl(s string) string {
-	return strings.NewReplacer("${", "$${", "%{", "%%{", `\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(quoted(s))
+	return copyas.YAML("integration", i.Name, "type: custom_s2s", "interval: "+copyas.Quoted(i.Interval),
+		"x_concurrency: "+strconv.Itoa(i.Concurrency), "config:", "  api_url: "+copyas.Quoted(i.Config.APIURL),
+		"  access_client_id: "+copyas.Quoted(i.Config.ClientID), "  access_client_secret: ${env:CLIENT_SECRET}").Text
 }
 
 func terraform(i client.Integration) string {
 	return "resource \"cloudflare_zero_trust_device_posture_integration\" \"scores\" {\n  account_id = var.account_id\n" +
-		"  name       = " + hcl(i.Name) + "\n  type       = \"custom_s2s\"\n  interval   = " + hcl(i.Interval) +
-		"\n  config = {\n    api_url              = " + hcl(i.Config.APIURL) + "\n    access_client_id     = " +
-		hcl(i.Config.ClientID) + "\n    access_client_secret = var.client_secret\n  }\n}\n"
+		"  name       = " + copyas.HCL(i.Name) + "\n  type       = \"custom_s2s\"\n  interval   = " +
+		copyas.HCL(i.Interval) + "\n  config = {\n    api_url              = " + copyas.HCL(i.Config.APIURL) +
+		"\n    access_client_id     = " + copyas.HCL(i.Config.ClientID) +
+		"\n    access_client_secret = var.client_secret\n  }\n}\n"
 }

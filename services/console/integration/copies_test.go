@@ -21,6 +21,16 @@ func copied(t *testing.T, i object, tool string) string {
 	return ""
 }
 
+// Only the secret is a reference in a file for plumb apply: a stored ${env:...} stays text.
+func TestYAMLHasTheSecretsReferenceOnly(t *testing.T) {
+	url := "https://scores.example.com/${env:PLUMB_TOKEN}"
+	text := copied(t, stored(func(i object) { i["config"] = object{"api_url": url, "access_client_id": "${file:a}"} }), "kind:")
+	if !strings.Contains(text, "/$${env:PLUMB_TOKEN}") || !strings.Contains(text, `"$${file:a}"`) ||
+		!strings.Contains(text, "access_client_secret: ${env:CLIENT_SECRET}") {
+		t.Error(text)
+	}
+}
+
 // The secret stands at its own place only, whatever an editor called the integration.
 func TestCurlHasTheSecretOnce(t *testing.T) {
 	name := "CLIENT_SECRET_GOES_HERE"

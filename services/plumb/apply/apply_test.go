@@ -343,6 +343,37 @@ func TestExportedIsAsItIs(t *testing.T) {
 	})
 }
 
+// What somebody stored is text when the export is applied, and no reference to the environment or the files of those who
+// apply it. References that the export itself makes stay references.
+func TestStoredTextIsNoReference(t *testing.T) {
+	stored := "https://scores.example.com/${env:PLUMB_TOKEN}/$${file:/etc/passwd}"
+	state := apply.State{
+		client.KindIntegration: {{"id": "i", "name": "${env:A}", "type": "custom_s2s", "interval": "1h",
+			"config": map[string]any{"api_url": stored, "access_client_id": "0.access"}}},
+		client.KindCheck: {{"id": "c", "name": "c", "type": "custom_s2s", "description": "${file:x}",
+			"input": map[string]any{"connection_id": "i", "operator": ">=", "score": json.Number("1")}}}}
+	text, err := document.Write(apply.Export(state)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := document.Parse("f", strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := map[string]bool{}
+	lookup := func(kind, name, _ string) (string, error) {
+		asked[kind+" "+name] = true
+		return "x", nil
+	}
+	p, err := apply.New(docs, state, lookup, apply.Options{})
+	if err != nil || len(p.Changes) != 0 {
+		t.Errorf("%v: %v of\n%s", err, p, text)
+	}
+	if err := p.Check(lookup); err != nil || len(asked) > 1 || strings.Contains(string(text), "was not found") {
+		t.Errorf("%v: %v is looked up for\n%s", err, asked, text)
+	}
+}
+
 // Cloudflare tells nothing of an integration's credentials, not even the Client ID: the file asks for them.
 func TestExportedIntegrationsAskForTheirCredentials(t *testing.T) {
 	integration := func(name, kind string, config map[string]any) client.Object {

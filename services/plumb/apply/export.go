@@ -10,6 +10,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/document"
+	"plumbline.dev/services/plumb/reference"
 )
 
 // Export returns documents for the resources of an account, in their order of creation. If several resources of a kind
@@ -68,6 +69,7 @@ func describe(k client.Kind, o client.Object, x *index, vars map[string]bool) do
 	if k.Traits().Single {
 		d.Name = ""
 	}
+	escaped(d.Spec)
 	for _, s := range placeholders(k, d.Spec) {
 		name := variable(d.Name, s.path[len(s.path)-1], vars)
 		put(d.Spec, s.path, "${env:"+name+"}")
@@ -145,8 +147,15 @@ func variable(resource, member string, used map[string]bool) string {
 func unresolved(k client.Kind, spec map[string]any, x *index) []string {
 	var all []string
 	_ = Refs(k, cloned(spec), func(to client.Kind, value string) (string, error) {
+		if reference.In(value) {
+			return value, nil
+		}
+		value, err := reference.Expand(value, nil) // it has none
+		if err != nil {
+			return "", err
+		}
 		_, known := x.ids[to][value]
-		if !known && len(x.names[to][value]) == 0 && !literal(to, value) && !reference.MatchString(value) {
+		if !known && len(x.names[to][value]) == 0 && !literal(to, value) {
 			all = append(all, fmt.Sprintf("The %s %s was not found: replace it by an existing one.", to.Label(), value))
 		}
 		return value, nil

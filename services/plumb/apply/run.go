@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"plumbline.dev/services/plumb/client"
+	"plumbline.dev/services/plumb/reference"
 )
 
 // Account is the control plane to change.
@@ -52,7 +53,7 @@ func (p *Plan) Check(lookup Lookup) error {
 	var all []error
 	for _, c := range p.Changes {
 		for _, s := range c.secrets {
-			if _, err := expand(s.ref, lookup.in(c.base)); err != nil && !(makes && errors.Is(err, fs.ErrNotExist)) {
+			if _, err := reference.Expand(s.ref, lookup.in(c.base)); err != nil && !(makes && errors.Is(err, fs.ErrNotExist)) {
 				all = append(all, fmt.Errorf("%s: %s: %w", c.Label(), strings.Join(s.path, "."), err))
 			}
 		}
@@ -137,7 +138,7 @@ func (p *Plan) body(c *Change, spec map[string]any, lookup Lookup) (map[string]a
 		}
 	}
 	for _, secret := range c.secrets {
-		value, err := expand(secret.ref, lookup.in(c.base))
+		value, err := reference.Expand(secret.ref, lookup.in(c.base))
 		if err != nil {
 			return nil, err
 		}

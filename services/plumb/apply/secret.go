@@ -3,18 +3,16 @@ package apply
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"plumbline.dev/services/internal/secretname"
+	"plumbline.dev/services/plumb/reference"
 )
 
 // A Lookup returns the value of a reference: kind is env or file, and relative paths start from base.
 type Lookup func(kind, name, base string) (string, error)
-
-var reference = regexp.MustCompile(`\$\{(env|file):([^{}]+)\}`)
 
 // secretRef is a secret of a resource: its path, and the reference that is resolved when it is sent.
 type secretRef struct {
@@ -24,7 +22,7 @@ type secretRef struct {
 
 // references removes the secrets from a spec and returns them, and replaces other references by their values. It adds
 // these values to known, so that differences can show the references instead.
-func references(v any, path []string, lookup func(string) (string, error),
+func references(v any, path []string, lookup reference.Lookup,
 	known map[string]string) (any, []secretRef, error) {
 	var all []secretRef
 	switch v := v.(type) {
@@ -33,7 +31,7 @@ func references(v any, path []string, lookup func(string) (string, error),
 			here := append(slices.Clone(path), name)
 			if v[name] == "" && secretname.Is(name) || secretname.Holds(name, v[name]) {
 				text, _ := v[name].(string)
-				if reference.FindString(text) != text || text == "" {
+				if !reference.Is(text) {
 					return nil, nil, fmt.Errorf("%s is a secret and must not be in the file: write ${env:NAME} or ${file:PATH}",
 						strings.Join(here, "."))
 				}
@@ -56,7 +54,7 @@ func references(v any, path []string, lookup func(string) (string, error),
 			v[n], all = one, append(all, some...)
 		}
 	case string:
-		text, err := expand(v, lookup)
+		text, err := reference.Expand(v, lookup)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", strings.Join(path, "."), err)
 		}
@@ -68,28 +66,32 @@ func references(v any, path []string, lookup func(string) (string, error),
 	return v, all, nil
 }
 
-// expand replaces the references in a text by their values.
-func expand(text string, lookup func(string) (string, error)) (string, error) {
-	var failed error
-	text = reference.ReplaceAllStringFunc(text, func(ref string) string {
-		value, err := lookup(ref)
-		if err != nil && failed == nil {
-			failed = err
-		}
-		return value
-	})
-	return text, failed
-}
-
-func (l Lookup) in(base string) func(string) (string, error) {
-	return func(ref string) (string, error) {
-		parts := reference.FindStringSubmatch(ref)
-		value, err := l(parts[1], parts[2], base)
+// in returns the lookup of a document's references: relative paths start from base.
+func (l Lookup) in(base string) reference.Lookup {
+	return func(kind, name string) (string, error) {
+		value, err := l(kind, name, base)
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", ref, err)
+			return "", fmt.Errorf("${%s:%s}: %w", kind, name, err)
 		}
 		return value, nil
 	}
+}
+
+// escaped returns a value of a resource for a document: its text is no reference, whoever wrote it.
+func escaped(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name := range v {
+			v[name] = escaped(v[name])
+		}
+	case []any:
+		for n := range v {
+			v[n] = escaped(v[n])
+		}
+	case string:
+		return reference.Escape(v)
+	}
+	return v
 }
 
 // put sets the member at a path.
