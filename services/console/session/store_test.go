@@ -107,12 +107,15 @@ func TestCookies(t *testing.T) {
 	plain := httptest.NewRequest(http.MethodGet, "/", nil)
 	secure := httptest.NewRequest(http.MethodGet, "/", nil)
 	secure.Header.Set("X-Forwarded-Proto", "https")
+	through := secure.Clone(t.Context())
+	through.Header.Set("Cf-Ray", "8f")
 	for name, test := range map[string]struct {
 		r    *http.Request
 		want string
 	}{
-		"plain":  {plain, "plumbline_console=x; Path=/; HttpOnly; SameSite=Lax"},
-		"secure": {secure, "__Host-plumbline_console=x; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		"plain":               {plain, "plumbline_console=x; Path=/; HttpOnly; SameSite=Lax"},
+		"secure":              {secure, "__Host-plumbline_console=x; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		"through the gateway": {through, "__Host-plumbline_console_gateway=x; Path=/; HttpOnly; Secure; SameSite=Lax"},
 	} {
 		w := httptest.NewRecorder()
 		SetCookie(w, test.r, "x")

@@ -24,8 +24,10 @@ const sessionCookie = "CF_Authorization"
 const appSessionCookie = "CF_AppSession"
 
 // ourCookies are shared by the client and the gateway only. Their names are compared without regard to case; all
-// names beginning with CF_ are ours.
-var ourCookies = []string{sessionCookie, "CF_Binding", appSessionCookie, "CF_Session", "CF_Device", "CF_Denied"}
+// names beginning with CF_ are ours. The last two hold a session of a console that is reached without the gateway: a
+// browser sends them to every port of a host.
+var ourCookies = []string{sessionCookie, "CF_Binding", appSessionCookie, "CF_Session", "CF_Device", "CF_Denied",
+	"plumbline_console", "__Host-plumbline_console"}
 
 // Clean removes everything from a request's headers that its origin must not see or trust: credentials, our cookies,
 // Cf-Access-* and the headers of proxies, in every spelling that a server may treat as equal. Other cookies stay byte
@@ -110,10 +112,13 @@ func withoutCookies(line string) (rest string, changed bool) {
 	return strings.TrimLeft(strings.Join(kept, ";"), " \t"), true
 }
 
-// mayHoldOurs is a quick check for anything like CF_ in the line.
+// mayHoldOurs is a quick check for anything like CF_ or plumbline_ in the line: an underscore after cf or ne.
 func mayHoldOurs(line string) bool {
-	for i := 0; i+2 < len(line); i++ {
-		if line[i]|0x20 == 'c' && line[i+1]|0x20 == 'f' && line[i+2] == '_' {
+	for i := 2; i < len(line); i++ {
+		if line[i] != '_' {
+			continue
+		}
+		if line[i-1]|0x20 == 'f' && line[i-2]|0x20 == 'c' || line[i-1]|0x20 == 'e' && line[i-2]|0x20 == 'n' {
 			return true
 		}
 	}
