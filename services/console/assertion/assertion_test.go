@@ -106,7 +106,7 @@ func TestNotAMember(t *testing.T) {
 	c.Do(post).Has(http.StatusForbidden, "is not a member")
 }
 
-// A session, which a link of somebody else may have begun, does not take the place of a member. Who is no member may use
+// A session, which a link of somebody else may have begun, does not take the place of a member. Who is none may use
 // an API token, and the control plane is not asked about them with every request.
 func TestTheGatewayWinsOverASession(t *testing.T) {
 	notMember := consoletest.Refuse(http.StatusForbidden, "eve@example.org is not a member of the account")

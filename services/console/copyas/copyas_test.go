@@ -22,7 +22,8 @@ func TestShellQuotes(t *testing.T) {
 
 // TestYAMLHasNoReferences reads a document as plumb apply does.
 func TestYAMLHasNoReferences(t *testing.T) {
-	for _, s := range []string{"${env:PLUMB_TOKEN}", "a $${file:/x} b", "${env:${env:A}}", "$$", `"\`, "a\n${env:A}", "<é>"} {
+	for _, s := range []string{"${env:PLUMB_TOKEN}", "a $${file:/x} b", "${env:${env:A}}", "$$", `"\`, "a\n${env:A}",
+		"<é>"} {
 		docs, err := document.Parse("f", strings.NewReader(YAML("tag", s, "x: "+Quoted(s)).Text))
 		if err != nil || len(docs) != 1 || docs[0].Name != s {
 			t.Errorf("%q: %v %v", s, docs, err)

@@ -103,7 +103,7 @@ func exact(pattern string) string {
 	return pattern
 }
 
-// Handler serves the screens. Requests that a page of another site made are rejected, except that it may lead to a page.
+// Handler serves the screens. Requests that a page of another site made are rejected; it may lead to a page.
 func (f *Frame) Handler() http.Handler {
 	protection := http.NewCrossOriginProtection()
 	deny := http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {

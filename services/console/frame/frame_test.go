@@ -234,7 +234,8 @@ func TestMessagesAreOfTheConsole(t *testing.T) {
 	}
 	p := c.Do(request(http.MethodPost, nil))
 	set := (&http.Response{Header: p.Header}).Cookies()
-	if len(set) != 1 || set[0].Name != "__Host-plumbline_flash" || !set[0].Secure || set[0].Domain != "" || set[0].Path != "/" {
+	if len(set) != 1 || set[0].Name != "__Host-plumbline_flash" || !set[0].Secure || set[0].Domain != "" ||
+		set[0].Path != "/" {
 		t.Fatalf("%d %v", p.Status, set)
 	}
 	c.Do(request(http.MethodGet, set[0])).Has(http.StatusOK, "Polled.")

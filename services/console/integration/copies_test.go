@@ -24,7 +24,8 @@ func copied(t *testing.T, i object, tool string) string {
 // Only the secret is a reference in a file for plumb apply: a stored ${env:...} stays text.
 func TestYAMLHasTheSecretsReferenceOnly(t *testing.T) {
 	url := "https://scores.example.com/${env:PLUMB_TOKEN}"
-	text := copied(t, stored(func(i object) { i["config"] = object{"api_url": url, "access_client_id": "${file:a}"} }), "kind:")
+	config := object{"api_url": url, "access_client_id": "${file:a}"}
+	text := copied(t, stored(func(i object) { i["config"] = config }), "kind:")
 	if !strings.Contains(text, "/$${env:PLUMB_TOKEN}") || !strings.Contains(text, `"$${file:a}"`) ||
 		!strings.Contains(text, "access_client_secret: ${env:CLIENT_SECRET}") {
 		t.Error(text)

@@ -15,7 +15,7 @@ func NewCookie(r *http.Request, name, value string) *http.Cookie {
 		SameSite: http.SameSiteLaxMode}
 }
 
-// CookieName returns the name of a cookie of the console in a request. Through the gateway it is another one: the gateway
+// CookieName returns the name of a cookie of the console in a request. Through the gateway it is another: the gateway
 // keeps the console's own from applications, because a browser sends them to every port of the host, such as 127.0.0.1.
 func CookieName(r *http.Request, name string) string {
 	if r.Header.Get("Cf-Ray") != "" {

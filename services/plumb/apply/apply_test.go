@@ -343,8 +343,8 @@ func TestExportedIsAsItIs(t *testing.T) {
 	})
 }
 
-// What somebody stored is text when the export is applied, and no reference to the environment or the files of those who
-// apply it. References that the export itself makes stay references.
+// What somebody stored is text when the export is applied, and no reference to the environment or the files of
+// those who apply it. References that the export itself makes stay references.
 func TestStoredTextIsNoReference(t *testing.T) {
 	stored := "https://scores.example.com/${env:PLUMB_TOKEN}/$${file:/etc/passwd}"
 	state := apply.State{

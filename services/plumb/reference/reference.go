@@ -1,4 +1,4 @@
-// Package reference reads and writes the references of documents for plumb apply: ${env:NAME} and ${file:PATH}. One more
+// Package reference reads and writes references in documents of plumb apply: ${env:NAME} and ${file:PATH}. One more
 // $ before a reference makes it text: $${env:NAME} is the text ${env:NAME}, and $$${env:NAME} the text $${env:NAME}.
 package reference
 

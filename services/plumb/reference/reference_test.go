@@ -46,7 +46,8 @@ func TestIs(t *testing.T) {
 
 // FuzzEscape: text that is escaped is read as it was, without a lookup.
 func FuzzEscape(f *testing.F) {
-	for _, s := range []string{"", "${env:A}", "$${env:A}", "$$${file:/x}", "${env:${env:A}}", "https://a/${env:A}?$0", "$"} {
+	for _, s := range []string{"", "${env:A}", "$${env:A}", "$$${file:/x}", "${env:${env:A}}", "https://a/${env:A}?$0",
+		"$"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
