@@ -54,6 +54,10 @@ func newTab(t *testing.T, base string) *tab {
 	_, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument,
 		page.AddScriptToEvaluateOnNewDocumentParams{Source: violations})
 	b.do(err)
+	// As in the window that somebody works in.
+	_, err = chromedp.Call(b.ctx, emulation.SetFocusEmulationEnabled,
+		emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	b.do(err)
 	return b
 }
 
