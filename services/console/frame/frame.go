@@ -114,6 +114,7 @@ func (f *Frame) Handler() http.Handler {
 	protection.SetDenyHandler(deny)
 	forms := protection.Handler(f.mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		setHeaders(w.Header(), "")
 		if embedded(r) {
 			deny(w, r)
 			return
