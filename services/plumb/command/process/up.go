@@ -100,11 +100,8 @@ func ignoreInterrupt(ctx context.Context, err error) error {
 	return err
 }
 
-// loginOf returns the console's address; on a terminal, a link that logs in.
-func loginOf(i plumb.Installation, terminal bool) string {
-	if !terminal {
-		return i.ConsoleURL + " (plumb console login prints a link that logs in)"
-	}
+// loginOf returns the link that logs in to the console. It is printed to a log too, because it works once.
+func loginOf(i plumb.Installation) string {
 	return i.LoginURL + " (works once, for " + session.LinkMinutes + ")"
 }
 
@@ -117,7 +114,7 @@ func greet(out io.Writer, terminal bool, i plumb.Installation) {
 		{"health, metrics", i.AdminURL},
 	}
 	if i.ConsoleURL != "" {
-		rows = append(rows, [2]string{"console", loginOf(i, terminal)})
+		rows = append(rows, [2]string{"console", loginOf(i)})
 	}
 	switch {
 	case i.TokenMade && terminal:
