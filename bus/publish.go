@@ -17,6 +17,8 @@ import (
 type Outgoing struct {
 	Subject string
 	Body    proto.Message // nil means empty, without a schema
+	// Encoded is the result of [proto.Marshal] for Body; nil means that it is encoded when it is sent.
+	Encoded []byte
 	// MsgID is the deduplication ID: the server drops a repetition within [topology.Duplicates].
 	MsgID string
 	// ExpectLast, if not nil, is the expected sequence of the subject's newest message; 0 means that the subject must
@@ -49,8 +51,10 @@ func (o *Outgoing) msg(ctx context.Context) (*nats.Msg, error) {
 	var data []byte
 	if o.Body != nil {
 		var err error
-		if data, err = proto.Marshal(o.Body); err != nil {
-			return nil, err
+		if data = o.Encoded; data == nil {
+			if data, err = proto.Marshal(o.Body); err != nil {
+				return nil, err
+			}
 		}
 		h.Set(proto.HeaderSchema, o.Body.Schema().String())
 		h.Set(proto.HeaderContentType, proto.ContentType)

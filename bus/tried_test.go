@@ -305,6 +305,7 @@ func TestPermissionsHold(t *testing.T) {
 		{topology.Follower, topology.Log(p), &proto.Entry{}},
 		{topology.Follower, topology.Tick(p.Account, p.Integration), &proto.Tick{}},
 		{topology.Evaluator, topology.BucketSubject(topology.Config, topology.ConfigKey(p.Account, topology.KindCheck, p.Integration)), &proto.Check{}},
+		{topology.API, topology.BucketSubject(topology.EntryKeys, topology.EntryKeyKey(1)), &proto.EntryKey{}},
 		{topology.Scheduler, topology.BucketSubject(topology.Keys, topology.SigningKeyKey(1)), &proto.SigningKey{}},
 	} {
 		conn := b.Conn(c.role)
@@ -313,6 +314,18 @@ func TestPermissionsHold(t *testing.T) {
 			defer cancel()
 			if ack, err := conn.Publish(ctx, bus.Outgoing{Subject: c.subject, Body: c.body}); err == nil {
 				t.Errorf("%s wrote %s, stored as %d", c.role, c.subject, ack.Seq)
+			}
+		})
+	}
+	for _, role := range []topology.Role{topology.Scheduler, topology.Fetcher, topology.Exchange, topology.Gateway,
+		topology.API, topology.Follower} {
+		conn := b.Conn(role)
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			_, err := conn.Get(ctx, topology.EntryKeys, topology.EntryKeyKey(1), new(proto.EntryKey))
+			if err == nil || errors.Is(err, bus.ErrNotFound) {
+				t.Errorf("%s may read the keys of entries: %v", role, err)
 			}
 		})
 	}

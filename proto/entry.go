@@ -1,6 +1,7 @@
 package proto
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -99,6 +100,17 @@ func (e *Entry) EncodeMsgpack(enc *msgpack.Encoder) error {
 		e.encodeStates(&w)
 	}
 	return w.err
+}
+
+// EntryTick returns the tick of an encoded entry without decoding the rest.
+func EntryTick(payload []byte) (uint64, error) {
+	dec := msgpack.GetDecoder()
+	defer msgpack.PutDecoder(dec)
+	dec.Reset(bytes.NewReader(payload))
+	r := readArray(dec, 10)
+	r.uintMax(255)
+	tick := r.uint()
+	return tick, r.err
 }
 
 func (res *Result) encode(w *writer, polled Millis) {

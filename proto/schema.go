@@ -21,6 +21,8 @@ const (
 	HeaderOutcomes = "Plumb-Outcomes"
 	// HeaderExemptionsEnded carries the ids of exemptions on the page that ended and still have a record.
 	HeaderExemptionsEnded = "Plumb-Exemptions-Ended"
+	// HeaderSignature carries an entry's signature (package entrysign).
+	HeaderSignature = "Plumb-Signature"
 
 	ContentType = "application/msgpack"
 )

@@ -19,7 +19,10 @@ const (
 	// TokenUses holds the last uses of service tokens. It is apart from [Tokens] because gateways write it: a writer of
 	// a stream with atomic batches can keep all of the batches that the server allows the stream open.
 	TokenUses = "TOKEN_USES"
-	Keys      = "KEYS"     // sealed signing keys and their roles
+	Keys      = "KEYS" // sealed signing keys and their roles
+	// EntryKeys holds the sealed keys that sign entries. It is apart from [Keys] because the evaluator reads and writes
+	// it, and nobody else.
+	EntryKeys = "ENTRY_KEYS"
 	Sessions  = "SESSIONS" // logins, users, and used one-time values
 	Holds     = "HOLDS"    // holds of checks
 	// PolicyTests holds the tests of policies and their results, for [PolicyTestsKept] and up to
@@ -29,7 +32,7 @@ const (
 
 // Buckets returns the names of all buckets.
 func Buckets() []string {
-	return []string{Devices, Config, Tokens, TokenUses, Keys, Sessions, Holds, PolicyTests}
+	return []string{Devices, Config, Tokens, TokenUses, Keys, EntryKeys, Sessions, Holds, PolicyTests}
 }
 
 // MaxSession is the longest duration of a user's session. User records are kept longer.
@@ -129,6 +132,8 @@ func KeyPatterns(bucket string) []string {
 		return []string{AllTokenSeenKeys}
 	case Keys:
 		return []string{SigningKeyKeys, RotationKey}
+	case EntryKeys:
+		return []string{AllEntryKeyKeys}
 	case Sessions:
 		return []string{AllSessionKeys, AllUserKeys, AllUsedKeys}
 	case Holds:
@@ -246,6 +251,24 @@ func ParseSigningKeyKey(key string) (uint64, error) {
 
 // RotationKey is the key of the record assigning roles to the signing keys, in KEYS.
 const RotationKey = "rotation"
+
+// EntryKeyKey returns the key of the n-th key that signs entries, in ENTRY_KEYS. The first replica to create it wins.
+func EntryKeyKey(n uint64) string { return entryKeyRoot + strconv.FormatUint(n, 10) }
+
+// AllEntryKeyKeys matches every key that signs entries.
+const AllEntryKeyKeys = entryKeyRoot + "*"
+
+const entryKeyRoot = "key."
+
+// ParseEntryKeyKey parses the result of [EntryKeyKey].
+func ParseEntryKeyKey(key string) (uint64, error) {
+	text, ok := strings.CutPrefix(key, entryKeyRoot)
+	n, err := strconv.ParseUint(text, 10, 64)
+	if !ok || err != nil || EntryKeyKey(n) != key {
+		return 0, fmt.Errorf("%q is not the key of a key that signs entries", key)
+	}
+	return n, nil
+}
 
 // SessionKey returns the key of a user's login, in SESSIONS.
 func SessionKey(a proto.Account, nonce string) string { return a.String() + ".session." + nonce }

@@ -15,6 +15,7 @@ const (
 	Statements      = "access.exchange.statement"
 	Certs           = "access.certs"
 	KeysCommands    = "access.keys"
+	EntryKeysAsked  = "posture.keys"
 )
 
 // PageNumber is the number of a page within its account, counting from 0.

@@ -145,7 +145,7 @@ func (f *fixture) remember(entries int) {
 	f.t.Helper()
 	s, err := evaluator.New(evaluator.Config{Sweep: 20 * time.Millisecond, Remember: entries},
 		evaluator.Deps{Bus: f.b.Conn(topology.Evaluator), Log: bustest.Log(f.t), Metrics: prometheus.NewRegistry(),
-			Clock: f.clock})
+			Clock: f.clock, Identities: f.identities})
 	if err != nil {
 		f.t.Fatal(err)
 	}

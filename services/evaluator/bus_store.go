@@ -9,6 +9,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/proto/entrysign"
 	"plumbline.dev/services/evaluator/fold"
 	"plumbline.dev/services/evaluator/settings"
 	"plumbline.dev/services/internal/catalog"
@@ -34,7 +35,7 @@ func (s *busStore) newest(ctx context.Context, p topology.PageRef) (state, error
 	if err != nil {
 		return state{}, err
 	}
-	st := state{entry: new(proto.Entry)}
+	st := state{entry: new(proto.Entry), digest: entrysign.Digest(m.Data)}
 	unreadable := m.Decode(st.entry)
 	if bus.IsPermanent(unreadable) {
 		// The next entry replaces it: a page with an unreadable newest entry must not stay unreadable for ever.
@@ -131,11 +132,11 @@ func (s *busStore) resource(ctx context.Context, a proto.Account, kind topology.
 	return m.Seq, !m.Deleted(), nil
 }
 
-func (s *busStore) commit(ctx context.Context, p topology.PageRef, step *fold.Step, expect uint64) (uint64, error) {
+func (s *busStore) commit(ctx context.Context, p topology.PageRef, step *fold.Step, as *publication,
+	expect uint64) (uint64, error) {
 	all := make([]bus.Outgoing, 0, 1+len(step.Changes))
 	all = append(all, bus.Outgoing{
-		Subject: topology.Log(p), Body: step.Entry, ExpectLast: bus.Expect(expect),
-		Header: step.Entry.Headers(step.ChangedByCheck()),
+		Subject: topology.Log(p), Body: step.Entry, Encoded: as.payload, ExpectLast: bus.Expect(expect), Header: as.headers,
 	})
 	for i, c := range step.Changes {
 		all = append(all, bus.ChangeMsg(&proto.Change{Account: p.Account, Check: c.Check, Outcome: c.Outcome,

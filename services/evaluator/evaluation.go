@@ -91,7 +91,15 @@ func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err
 		v.readPage = true
 		return step.Reason, false, nil
 	}
-	seq, err := v.commit(ctx, v.ref, &step, last.expect)
+	signer, err := v.signer()
+	if err != nil {
+		return step.Reason, false, err
+	}
+	as, err := publish(signer, v.ref, &step, last.digest)
+	if err != nil {
+		return step.Reason, false, err
+	}
+	seq, err := v.commit(ctx, v.ref, &step, as, last.expect)
 	if errors.Is(err, bus.ErrConflict) {
 		v.metrics.conflicts.Inc()
 		v.readEntry = true
@@ -100,7 +108,7 @@ func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err
 	if err != nil {
 		return step.Reason, false, err
 	}
-	v.entries.Add(v.ref, state{entry: step.Entry, seq: seq, expect: seq})
+	v.entries.Add(v.ref, state{entry: step.Entry, seq: seq, expect: seq, digest: as.digest})
 	v.metrics.committed(&step)
 	v.written, v.readEntry = true, false
 	news, err := v.news(ctx, last.entry, step.Entry, step.Members)
@@ -122,7 +130,7 @@ func (v *evaluation) last(ctx context.Context) (st state, remembered bool, err e
 		if st.expect != 0 {
 			st.expect = known.seq
 		}
-		st.entry, st.seq = known.entry, known.seq
+		st.entry, st.seq, st.digest = known.entry, known.seq, known.digest
 	}
 	v.entries.Add(v.ref, st)
 	return st, false, nil

@@ -39,7 +39,8 @@ func (s *scripted) config(_ context.Context, _ topology.PageRef, least uint64) (
 func (s *scripted) revision(context.Context, proto.Account, topology.Kind, proto.ID) (uint64, error) {
 	return 1, nil
 }
-func (s *scripted) commit(_ context.Context, _ topology.PageRef, step *fold.Step, expect uint64) (uint64, error) {
+func (s *scripted) commit(_ context.Context, _ topology.PageRef, step *fold.Step, _ *publication,
+	expect uint64) (uint64, error) {
 	s.commits = append(s.commits, expect)
 	if s.refuse {
 		return 0, bus.ErrConflict
@@ -52,7 +53,7 @@ func newTestEvaluator(t *testing.T, s store) *evaluator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := newEvaluator(s, clock.NewFake(start.Time()), m, 8)
+	e := newEvaluator(s, clock.NewFake(start.Time()), m, signerForTests, 8)
 	e.wait = func(context.Context, time.Duration) error { return nil }
 	return e
 }

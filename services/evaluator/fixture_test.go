@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
@@ -16,6 +17,7 @@ import (
 	"plumbline.dev/services/evaluator"
 	"plumbline.dev/services/evaluator/foldtest"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/seal/sealtest"
 )
 
 // fixture plays the other services: the api writes CONFIG, the registry pages, a fetcher scores.
@@ -29,6 +31,7 @@ type fixture struct {
 	revisions              map[string]uint64
 	clock                  *clock.Fake
 	running                []*evaluator.Service
+	identities             []age.Identity // of the evaluators
 }
 
 func newFixture(t testing.TB, o topology.Options) *fixture {
@@ -44,7 +47,7 @@ func newEmptyFixture(t testing.TB, o topology.Options) *fixture {
 	return &fixture{t: t, b: b, api: b.Conn(topology.API), registry: b.Conn(topology.Registry),
 		fetcher: b.Conn(topology.Fetcher), reader: b.Conn(topology.API), operator: b.Conn(topology.Operator),
 		account: proto.NewAccount(), integration: proto.NewID(), revisions: map[string]uint64{},
-		clock: clock.NewFake(time.Now())}
+		clock: clock.NewFake(time.Now()), identities: sealtest.Identities(t)}
 }
 
 // evaluators starts services, ended with the test.
@@ -60,7 +63,7 @@ func (f *fixture) evaluator() (stop func()) {
 	f.t.Helper()
 	s, err := evaluator.New(evaluator.Config{Sweep: 20 * time.Millisecond},
 		evaluator.Deps{Bus: f.b.Conn(topology.Evaluator), Log: bustest.Log(f.t), Metrics: prometheus.NewRegistry(),
-			Clock: f.clock})
+			Clock: f.clock, Identities: f.identities})
 	if err != nil {
 		f.t.Fatal(err)
 	}

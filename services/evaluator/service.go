@@ -8,10 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"filippo.io/age"
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/evaluator/signing"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/lifecycle"
@@ -20,6 +22,9 @@ import (
 
 // Deps holds an evaluator's dependencies. Log and Clock are optional.
 type Deps struct {
+	// Identities decrypt the keys that sign entries. New keys are encrypted to all of them.
+	Identities []age.Identity
+
 	Bus     *bus.Conn // of the evaluator's role
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -39,6 +44,7 @@ type Service struct {
 	pages    *evaluator
 	exempted *exempted
 	holds    *holdView
+	keys     *signing.KeySet
 	disagree atomic.Pointer[error] // how the log and the state differ
 }
 
@@ -49,6 +55,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	if deps.Bus == nil || deps.Metrics == nil {
 		return nil, errors.New("evaluator: a bus connection and a registry of metrics are required")
+	}
+	if len(deps.Identities) == 0 {
+		return nil, errors.New("evaluator: no identity to decrypt the keys for entries with: give one with --identity")
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
@@ -72,7 +81,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("evaluator: %w", err)
 	}
 	s.store = &busStore{conn: s.bus, catalog: s.catalog, group: newGroup(s.bus)}
-	s.pages = newEvaluator(s.store, s.clock, s.metrics, cfg.Remember)
+	s.keys = signing.NewKeySet(s.bus, s.log, s.clock, deps.Identities)
+	s.pages = newEvaluator(s.store, s.clock, s.metrics, s.keys.Signer, cfg.Remember)
 	return s, nil
 }
 
@@ -80,10 +90,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.bus.AwaitTopology(ctx, topology.PostureLog, topology.PostureState,
 		topology.BucketStream(topology.Devices), topology.BucketStream(topology.Config),
-		topology.BucketStream(topology.Holds)); err != nil {
+		topology.BucketStream(topology.Holds), topology.BucketStream(topology.EntryKeys)); err != nil {
 		return stopped(ctx, err)
 	}
 	g := lifecycle.Group{Log: s.log}
+	g.Add("keys for entries", s.keys.Run)
+	g.Add("public keys of entries", func(ctx context.Context) error { return s.bus.Answer(ctx, s.keys.Endpoint()) })
 	g.Add("catalog", s.catalog.Run)
 	g.Add("overview", s.overview.Run)
 	g.Add("holds", s.holds.Run)
@@ -102,7 +114,7 @@ func (s *Service) Run(ctx context.Context) error {
 // whenReady runs a part once the configuration and the pages are in view.
 func (s *Service) whenReady(run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if err := errors.Join(s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.Await(ctx)); err != nil {
+		if err := errors.Join(s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.Await(ctx), s.keys.Await(ctx)); err != nil {
 			return stopped(ctx, err)
 		}
 		return run(ctx)
@@ -124,7 +136,8 @@ const readyPatience = 100 * time.Millisecond
 func (s *Service) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
-	all := []error{s.bus.Ready(ctx), s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.Await(ctx)}
+	all := []error{s.bus.Ready(ctx), s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.Await(ctx),
+		s.keys.Await(ctx)}
 	if why := s.disagree.Load(); why != nil {
 		all = append(all, *why)
 	}

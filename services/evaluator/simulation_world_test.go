@@ -38,6 +38,7 @@ type message struct {
 type record struct {
 	seq   uint64
 	entry *proto.Entry
+	as    *publication
 }
 
 // sheet is a page: its inventory record, oldest first, and its entries.
@@ -126,7 +127,7 @@ func (w *world) restart(k *worker) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	k.evaluator = newEvaluator(w, k, m, 4)
+	k.evaluator = newEvaluator(w, k, m, signerForTests, 4)
 	k.wait = func(context.Context, time.Duration) error { return nil }
 	k.seen, k.records = make([]int, len(w.sheets)), map[proto.ID]int{}
 	for i, s := range w.sheets {
@@ -146,6 +147,7 @@ func (w *world) finish() {
 	for len(w.queue)+len(w.running) > 0 {
 		w.handle()
 	}
+	w.verifySignatures()
 }
 
 // basisOf returns the page and the configuration used for an entry.
@@ -287,7 +289,7 @@ func (w *world) newest(ctx context.Context, p topology.PageRef) (state, error) {
 		last = len(s.log) - 1 // what the log has lost, every replica of the state has
 	}
 	r.readAt = last + 1
-	st := state{entry: s.log[last].entry, seq: s.log[last].seq}
+	st := state{entry: s.log[last].entry, seq: s.log[last].seq, digest: s.log[last].as.digest}
 	if last >= s.evicted {
 		st.expect = st.seq
 	}
@@ -318,7 +320,8 @@ func (w *world) revision(ctx context.Context, _ proto.Account, _ topology.Kind, 
 	return w.keys[id], err
 }
 
-func (w *world) commit(ctx context.Context, p topology.PageRef, step *fold.Step, expect uint64) (uint64, error) {
+func (w *world) commit(ctx context.Context, p topology.PageRef, step *fold.Step, as *publication,
+	expect uint64) (uint64, error) {
 	r, err := w.pauseHere(ctx)
 	if err != nil {
 		return 0, err
@@ -333,7 +336,7 @@ func (w *world) commit(ctx context.Context, p topology.PageRef, step *fold.Step,
 	w.counter++
 	seq := w.counter
 	w.verify(s, s.last(), step, r.msg)
-	s.log = append(s.log, record{seq, step.Entry})
+	s.log = append(s.log, record{seq, step.Entry, as})
 	if _, err := w.pauseHere(ctx); err != nil {
 		return 0, err // stored, and nobody was told
 	}

@@ -30,13 +30,14 @@ type Installation struct {
 // open reads the files of the data directory, and creates the missing ones.
 func (s *Service) open() (keys secrets, err error) {
 	d := s.installation.Data
-	var all [6]error
+	var all [7]error
 	s.installation.Account, all[0] = d.Account(s.cfg.Account)
 	s.installation.Token, s.installation.TokenMade, all[1] = d.APIToken(s.cfg.BootstrapToken)
 	s.installation.TokenKept = s.cfg.BootstrapToken == ""
 	keys.fetcher, keys.sealTo, all[2] = sealing(d, "fetcher")
 	keys.exchange, _, all[3] = sealing(d, "exchange")
 	keys.gateway, keys.sealGateway, all[4] = sealing(d, "gateway")
+	keys.evaluator, _, all[6] = sealing(d, "evaluator")
 	keys.session, all[5] = d.SessionKey()
 	return keys, errors.Join(all[:]...)
 }

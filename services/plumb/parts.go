@@ -21,9 +21,10 @@ type maker struct {
 
 // secrets holds the keys of the services.
 type secrets struct {
-	fetcher, exchange, gateway []age.Identity
-	sealTo, sealGateway        []age.Recipient // recipients of the fetcher and the gateway
-	session                    []byte          // key of the gateways' cookies
+	evaluator, fetcher, exchange, gateway []age.Identity
+
+	sealTo, sealGateway []age.Recipient // recipients of the fetcher and the gateway
+	session             []byte          // key of the gateways' cookies
 }
 
 // makers returns the services in the order in which they start: each after the services that it calls.
@@ -31,7 +32,8 @@ func (s *Service) makers(keys secrets) []maker {
 	cfg, d := s.cfg, s.deps
 	return []maker{
 		{topology.Evaluator, func(c *bus.Conn) (part, error) {
-			return evaluator.New(evaluator.Config{}, evaluator.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
+			return evaluator.New(evaluator.Config{},
+				evaluator.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.evaluator})
 		}},
 		{topology.Registry, func(c *bus.Conn) (part, error) {
 			return registry.New(registry.Config{}, registry.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})

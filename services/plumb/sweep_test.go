@@ -100,6 +100,8 @@ func (s *swept) foreign(pattern string) string {
 	switch pattern {
 	case topology.BucketSubject(topology.Keys, topology.SigningKeyKeys):
 		return topology.BucketSubject(topology.Keys, topology.SigningKeyKey(999))
+	case topology.BucketSubject(topology.EntryKeys, topology.AllEntryKeyKeys):
+		return topology.BucketSubject(topology.EntryKeys, topology.EntryKeyKey(999))
 	case "posture.batch.*.*.*": // each integration's batches have a consumer of their own
 		integration, err := proto.ParseID(s.integration)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"plumbline.dev/services/api/apitest"
 	"plumbline.dev/services/evaluator"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/seal/sealtest"
 )
 
 // fleet is an api, a registry and an evaluator, with devices on one page. The clocks are the machine's.
@@ -31,7 +32,7 @@ func newFleet(t *testing.T, devices int) *fleet {
 	f.Clock.Set(time.Now())
 	f.StartRegistry()
 	e, err := evaluator.New(evaluator.Config{}, evaluator.Deps{Bus: f.Bus.Conn(topology.Evaluator), Log: bustest.Log(t),
-		Metrics: prometheus.NewRegistry(), Clock: clock.System})
+		Metrics: prometheus.NewRegistry(), Clock: clock.System, Identities: sealtest.Identities(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,9 @@
 //   - Records of CONFIG and TOKENS: AUDIT has the keys written by each change, and the replaced revisions.
 //   - The end of DEVICES, CONFIG or TOKENS: entries and consumers refer to later revisions.
 //
-// KEYS, SESSIONS and TOKEN_USES are not compared: no other stream refers to their records. A lost signing key is
-// replaced and a lost session requires a new login. Older copies of them are not detected: sessions ended since are
-// valid again until they expire.
+// KEYS, ENTRY_KEYS, SESSIONS and TOKEN_USES are not compared: no other stream refers to their records. A lost signing
+// key is replaced and a lost session requires a new login. Older copies of them are not detected: sessions ended since
+// are valid again until they expire.
 //
 // A store written before these values were recorded has nothing to compare, and is accepted as it is.
 package storecheck

@@ -23,7 +23,7 @@ type handout struct{ party, name, from string }
 // handouts returns every handout: NATS credentials for every role but followers, and
 //
 //	nats/auth.conf
-//	fetcher/identity, exchange/identity, gateway/identity
+//	fetcher/identity, evaluator/identity, exchange/identity, gateway/identity
 //	gateway/session-key
 //	api/seal-to, api/seal-to-gateway, api/account-id, api/bootstrap-token
 //	client/account-id, client/api-token               for plumb, as a client of the API
@@ -31,6 +31,7 @@ func handouts(d datadir.Dir) []handout {
 	all := []handout{
 		{"nats", "auth.conf", filepath.Join(string(d), "nats", "auth.conf")},
 		{"fetcher", "identity", d.IdentityPath("fetcher")},
+		{"evaluator", "identity", d.IdentityPath("evaluator")},
 		{"exchange", "identity", d.IdentityPath("exchange")},
 		{"gateway", "identity", d.IdentityPath("gateway")},
 		{"gateway", "session-key", d.SessionKeyPath()},

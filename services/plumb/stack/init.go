@@ -29,7 +29,8 @@ type Files struct {
 // Accounts is the directory of a NATS server of the stack for account claims, on its own volume.
 const Accounts = "/var/lib/nats/accounts"
 
-// sealed lists the services with an identity to decrypt secrets.
+// sealed lists the services with an identity to decrypt secrets. The evaluator has one too, but no file with the
+// recipient: whoever knows it can seal a key that the evaluators would publish.
 var sealed = []string{"fetcher", "exchange", "gateway"}
 
 // Init creates the missing files below Dir:
@@ -38,6 +39,7 @@ var sealed = []string{"fetcher", "exchange", "gateway"}
 //	nats/auth.conf         for the NATS servers to include; no secret
 //	creds/<role>.creds     NATS credentials of each role
 //	keys/<service>.identity, keys/<service>.recipient
+//	keys/evaluator.identity
 //	account-id, api-token, session-key
 //	parties/<party>/       what each party needs of these, apart from the others
 //
@@ -77,6 +79,9 @@ func (f Files) Init() error {
 		if err := creds.WriteSecret(d.RecipientPath(service), []byte(recipients)); err != nil {
 			return err
 		}
+	}
+	if _, err := d.Identities("evaluator"); err != nil {
+		return err
 	}
 	if _, err := d.Account(f.Account); err != nil {
 		return err

@@ -204,6 +204,8 @@ func (s *Separate) add(name string, role topology.Role, variables ...string) (*P
 	switch role {
 	case topology.Fetcher:
 		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "fetcher.identity"))
+	case topology.Evaluator:
+		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "evaluator.identity"))
 	case topology.Exchange:
 		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "exchange.identity"), "PLUMB_TEAM_DOMAIN="+s.Issuer())
 	case topology.Gateway:
