@@ -37,8 +37,8 @@ func NewKeySet(conn *bus.Conn, log *slog.Logger, c clock.Clock, identities []age
 	return k
 }
 
-// Run follows the keys and performs due steps until ctx ends. It returns an error if the newest key cannot be decrypted.
-// It runs once.
+// Run follows the keys and performs due steps until ctx ends. It returns an error if the newest key cannot be
+// decrypted. It runs once.
 func (k *KeySet) Run(ctx context.Context) error {
 	if err := k.conn.AwaitTopology(ctx, topology.BucketStream(topology.EntryKeys)); err != nil {
 		if ctx.Err() != nil {
