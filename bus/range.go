@@ -80,7 +80,12 @@ func (c *Conn) At(ctx context.Context, stream string, seq uint64) (*Msg, error) 
 	if err != nil {
 		return nil, fmt.Errorf("message %d of %s: %w", seq, stream, err)
 	}
-	m, err := fromDirect(r)
+	var m *Msg
+	if r.Header == nil { // malformed: the leader tells subject and sequence apart from the headers
+		m, err = c.leaderMessage(ctx, stream, question)
+	} else {
+		m, err = fromDirect(r)
+	}
 	if err == nil && m == nil {
 		err = ErrNotFound
 	}

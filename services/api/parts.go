@@ -16,7 +16,7 @@ type part interface {
 // parts returns the packages of the API. A new package is one line here.
 func (s *Service) parts() []part {
 	return []part{s.access, s.posture, s.device, s.identity, s.apitoken, s.auditlog, s.enforcement, s.policytest, s.trial,
-		s.member, s.dashboard, s.fleet}
+		s.member, s.dashboard, s.fleet, s.entryKeys}
 }
 
 // routes returns all routes of the API.
@@ -30,7 +30,8 @@ func (s *Service) routes() []v4.Route {
 
 // description returns the OpenAPI description of the API.
 func (s *Service) description() *openapi.Description {
-	d := &openapi.Description{Operations: openapi.Operations{}, Schemas: openapi.Members{}}
+	d := &openapi.Description{Operations: openapi.Operations{}, Schemas: openapi.Members{},
+		Public: map[string]map[string]any{}}
 	for _, p := range s.parts() {
 		p.Describe(d)
 	}

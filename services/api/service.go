@@ -16,6 +16,7 @@ import (
 	"plumbline.dev/services/api/dashboard"
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/enforcement"
+	"plumbline.dev/services/api/entrykeys"
 	"plumbline.dev/services/api/fleet"
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/member"
@@ -51,6 +52,7 @@ type Service struct {
 	auditlog    *auditlog.API
 	device      *device.API
 	enforcement *enforcement.API
+	entryKeys   *entrykeys.API
 	fleet       *fleet.API
 	policytest  *policytest.API
 	member      *member.API
@@ -121,14 +123,16 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.policytest = policytest.New(policytest.Deps{Store: s.store, Device: s.device, Access: s.access,
 		Posture: s.posture})
 	s.dashboard = dashboard.New(dashboard.Deps{Store: s.store, Device: s.device, Posture: s.posture, Access: s.access})
+	s.entryKeys = entrykeys.New(s.store.Conn, s.store.Clock)
 	s.handler = s.newHandler(s.routes())
 	s.server = s.newServer()
 	return s, nil
 }
 
-// newHandler returns the handler of the routes and of the OpenAPI document.
+// newHandler returns the handler of the routes, the OpenAPI document and the public keys of entries.
 func (s *Service) newHandler(routes []v4.Route) http.Handler {
-	return s.edge.Handler(routes, map[string]v4.PublicHandler{openapi.Path: s.description().Handler(routes)})
+	return s.edge.Handler(routes, map[string]v4.PublicHandler{openapi.Path: s.description().Handler(routes),
+		entrykeys.Path: s.entryKeys.Serve})
 }
 
 // Run serves until ctx ends. It waits for the topology first.

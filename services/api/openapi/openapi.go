@@ -22,6 +22,8 @@ const Path = "/client/v4/openapi.json"
 type Description struct {
 	Operations Operations
 	Schemas    Members // shared by several operations
+	// Public holds the GET operations of paths that need no credentials, by path.
+	Public map[string]map[string]any
 }
 
 // Add adds the operations and schemas of a package.
@@ -48,6 +50,9 @@ func (d *Description) Document(routes []v4.Route) ([]byte, error) {
 		"responses": map[string]any{"200": map[string]any{"description": "This document.",
 			"content": map[string]any{"application/json": map[string]any{}}}},
 	}}
+	for path, get := range d.Public {
+		paths[path] = map[string]any{"get": get}
+	}
 	return v4.Encode(map[string]any{
 		"openapi": "3.1.0",
 		"info": map[string]any{

@@ -63,6 +63,7 @@ type grammar struct {
 	Version versionCmd `cmd:"" help:"Show the version, the commit and the versions of the message schemas."`
 
 	Follower process.Followers `cmd:"" help:"Manage followers, the NATS clients that receive results."`
+	Verify   process.Verify    `cmd:"" help:"Verify the signatures of the posture log, and find missing entries."`
 
 	Stack process.Stack `cmd:"" set:"log_level=info" help:"Prepare services that run on their own: files, streams, demo data."`
 }
