@@ -105,7 +105,9 @@ func (p *links) fits(digest string, h Header) error {
 }
 
 // Signed reports whether an entry of a page was signed.
-func (c *Chain) Signed(subject string) bool { return c.pages[subject] != nil && c.pages[subject].signed }
+func (c *Chain) Signed(subject string) bool {
+	return c.pages[subject] != nil && c.pages[subject].signed
+}
 
 // Newest reports whether the chain contains entries of a page, and whether the newest one has the payload.
 func (c *Chain) Newest(subject string, payload []byte) (known, same bool) {
