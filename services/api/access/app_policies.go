@@ -202,6 +202,9 @@ func itemsOf(links []proto.PolicyLink) []policyItem {
 // relink replaces the policies of an application, and returns them with the new revision of the application.
 func (s *API) relink(ctx context.Context, c *v4.Call, old catalog.Record[proto.Application],
 	items []policyItem) ([]proto.PolicyLink, uint64, error) {
+	if err := s.mayChange(c, old.Value); err != nil {
+		return nil, 0, err
+	}
 	items = slices.DeleteFunc(items, func(i policyItem) bool {
 		// An existing link to a deleted policy is dropped; a new link to a missing policy is the client's mistake.
 		_, found := s.store.Catalog.Policy(c.Account, i.id)
@@ -219,9 +222,6 @@ func (s *API) relink(ctx context.Context, c *v4.Call, old catalog.Record[proto.A
 		return nil, 0, err
 	}
 	app := *old.Value
-	if err := s.mayChange(c, &app); err != nil {
-		return nil, 0, err
-	}
 	app.Policies, app.UpdatedAt = p.links, now
 	revision, err := s.save(ctx, c.Account, &app, p, store.PriorOf(old))
 	if err != nil {

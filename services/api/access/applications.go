@@ -266,6 +266,9 @@ func (s *API) deleteApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 		if err != nil {
 			return v4.Response{}, err
 		}
+		if err := s.guardConsole(c, app.Value); err != nil {
+			return v4.Response{}, err
+		}
 		owned := deletions(c.Account, s.index.ownedBy(c.Account, app.Value.ID))
 		_, err = s.store.Commit(ctx, c.Account, topology.Config,
 			append(owned, store.ConfigWrite(c.Account, topology.KindApplication, app.Value.ID, nil, store.PriorOf(app)))...)

@@ -14,14 +14,34 @@ import (
 // receives the application tokens of administrators.
 var consolePermission = v4.Permission{Scope: permission.Members, Edit: true}
 
-// guardConsole returns an error if a request changes an application of the console without the permission to make
-// members.
+// isConsole reports whether an application is the console.
+func (s *API) isConsole(app *proto.Application) bool {
+	return slices.Contains(s.cfg.ConsoleAudiences, app.AUD)
+}
+
+// guardConsole returns an error if a request changes or deletes an application of the console, or a policy of one,
+// without the permission to make members. Deleting it counts too: its host is guarded only while the application exists.
 func (s *API) guardConsole(c *v4.Call, app *proto.Application) error {
-	if !slices.Contains(s.cfg.ConsoleAudiences, app.AUD) ||
-		permission.Permits(c.Token, consolePermission, proto.Account{}) {
+	if !s.isConsole(app) || permission.Permits(c.Token, consolePermission, proto.Account{}) {
 		return nil
 	}
 	return permission.Denied(consolePermission)
+}
+
+// guardConsolePolicy returns an error if a request changes a reusable policy that an application of the console links,
+// without the permission to make members.
+func (s *API) guardConsolePolicy(c *v4.Call, policy *proto.Policy) error {
+	if len(s.cfg.ConsoleAudiences) == 0 || s.index.linksTo(c.Account, policy.ID) == 0 {
+		return nil
+	}
+	for _, app := range s.store.Catalog.Applications(c.Account) {
+		if slices.ContainsFunc(app.Value.Policies, func(l proto.PolicyLink) bool { return l.Policy == policy.ID }) {
+			if err := s.guardConsole(c, app.Value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // guardConsoleHost returns an error if an application has a destination on a host of the console, and the request lacks
@@ -32,7 +52,7 @@ func (s *API) guardConsoleHost(c *v4.Call, app *proto.Application) error {
 	}
 	hosts := hostsOf(app)
 	for _, other := range s.store.Catalog.AllApplications() {
-		if other.Value.ID == app.ID || !slices.Contains(s.cfg.ConsoleAudiences, other.Value.AUD) {
+		if other.Value.ID == app.ID || !s.isConsole(other.Value) {
 			continue
 		}
 		for _, host := range hostsOf(other.Value) {

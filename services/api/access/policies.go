@@ -34,6 +34,12 @@ func (s *API) newPolicies() *resource.Kind[proto.Policy, *proto.Policy] {
 			return proto.Policy{ID: old.ID, CreatedAt: old.CreatedAt, UpdatedAt: now}
 		},
 		Decode: func(a proto.Account, body v4.Object, p, _ *proto.Policy) error { return s.checkedPolicy(a, body, p) },
+		Permit: func(c *v4.Call, p, old *proto.Policy) error {
+			if old == nil {
+				return nil
+			}
+			return s.guardConsolePolicy(c, p)
+		},
 		Unused: s.policyUnused,
 		View:   func(a proto.Account, p *proto.Policy) any { return s.viewReusable(a, p, s.index.linksTo(a, p.ID)) },
 		Basis: func(r catalog.Record[proto.Policy]) store.Basis {

@@ -122,10 +122,11 @@ func (s *API) checkOverrides(c *v4.Call, app *proto.Application, d string, p app
 	return nil
 }
 
-// mayChange returns an error if a request for a zone changes an application that lies outside of the zone.
+// mayChange returns an error if a request may not change an application or its policies: if it is the console, or if a
+// request for a zone changes an application that lies outside of the zone.
 func (s *API) mayChange(c *v4.Call, app *proto.Application) error {
-	if !c.Zoned() {
-		return nil
+	if err := s.guardConsole(c, app); err != nil || !c.Zoned() {
+		return err
 	}
 	zones := s.zones(c.Account)
 	for _, d := range app.Domains {

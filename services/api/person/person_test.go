@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -387,5 +388,80 @@ func TestTheConsoleIsGuarded(t *testing.T) {
 	}
 	if r := f.Through(ada, "POST", "/access/apps", app("console.example.com/z")); r.Status != 201 {
 		t.Errorf("%d %s", r.Status, r.Body)
+	}
+}
+
+// TestEveryWriteOfTheConsoleIsGuarded checks that an editor can neither delete the console's application, after which
+// its host would be free, nor change its settings, tokens and policies. It tries every route that writes an application.
+func TestEveryWriteOfTheConsoleIsGuarded(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t, apitest.WithConsole)
+	c := f.StartConsole()
+	ada, eve := c.Member("ada@example.com", administrator), c.Member("eve@example.com", editor)
+	policy := func(name, decision string) map[string]any {
+		return map[string]any{"name": name, "decision": decision, "include": []any{map[string]any{"everyone": map[string]any{}}}}
+	}
+	reusable := f.Want(201, "POST", "/access/policies", policy("shared", "allow"))["id"].(string)
+	free := f.Want(201, "POST", "/access/policies", policy("free", "allow"))["id"].(string)
+	console := "/access/apps/" + c.App.ID.String()
+	f.Want(200, "PUT", console, map[string]any{"name": "console", "type": "self_hosted", "domain": "console.example.com"})
+	owned := f.Want(201, "POST", console+"/policies", policy("own", "allow"))["id"].(string)
+	f.Want(201, "POST", console+"/policies", map[string]any{"id": reusable})
+	before := string(f.Do("GET", console, nil).Result)
+	body := policy("a", "bypass")
+	body["type"], body["domain"], body["x_origin_url"] = "self_hosted", "console.example.com", "http://127.0.0.1:1"
+	tried := 0
+	for path, item := range apitest.Description(t).Document["paths"].(map[string]any) {
+		below, found := strings.CutPrefix(path, v4.AccountPath+"/access/apps/{id}")
+		if !found {
+			continue
+		}
+		for method := range item.(map[string]any) {
+			if method = strings.ToUpper(method); !slices.Contains([]string{"POST", "PUT", "PATCH", "DELETE"}, method) {
+				continue
+			}
+			tried++
+			var sent any = body
+			if method == "DELETE" {
+				sent = nil
+			}
+			at := console + strings.ReplaceAll(below, "{policy}", owned)
+			if got := refusal(f.Through(eve, method, at, sent)); got != unauthorized {
+				t.Errorf("an editor: %s %s: %s", method, path, got)
+			}
+		}
+	}
+	if tried < 10 {
+		t.Errorf("only %d operations write an application", tried)
+	}
+	if got := refusal(f.Through(eve, "PUT", "/access/policies/"+reusable, policy("shared", "bypass"))); got != unauthorized {
+		t.Errorf("an editor changes a policy that the console links: %s", got)
+	}
+	if got := f.Through(eve, "DELETE", "/access/policies/"+reusable, nil); got.Status < 400 {
+		t.Errorf("an editor deletes a policy that the console links: %s", got.Body)
+	}
+	if after := string(f.Do("GET", console, nil).Result); after != before {
+		t.Errorf("the console changed: %s, before: %s", after, before)
+	}
+	// Others are not affected: another policy, another application, an administrator.
+	if r := f.Through(eve, "PUT", "/access/policies/"+free, policy("free", "bypass")); r.Status != 200 {
+		t.Errorf("an editor changes another policy: %s", r.Body)
+	}
+	other := f.Want(201, "POST", "/access/apps", map[string]any{"name": "b", "type": "self_hosted", "domain": "b.example.com"})
+	if r := f.Through(eve, "DELETE", "/access/apps/"+other["id"].(string), nil); r.Status != 202 {
+		t.Errorf("an editor deletes another application: %s", r.Body)
+	}
+	for _, try := range []struct {
+		method, path string
+		body         any
+	}{
+		{"PUT", "/access/policies/" + reusable, policy("shared", "deny")},
+		{"PUT", console + "/policies/" + owned, policy("own", "deny")},
+		{"PUT", console + "/settings", map[string]any{"allow_iframe": false}},
+		{"DELETE", console, nil},
+	} {
+		if r := f.Through(ada, try.method, try.path, try.body); r.Status >= 300 {
+			t.Errorf("an administrator: %s %s: %s", try.method, try.path, r.Body)
+		}
 	}
 }
