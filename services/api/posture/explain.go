@@ -55,7 +55,7 @@ type Explanation struct {
 	Mode        string         `json:"mode" says:"enforce or observe."`
 	Remediation string         `json:"remediation" says:"What users are told when the check fails, as Markdown."`
 	// Applications are those that the check may close for a person with the device.
-	Applications []Application `json:"applications" says:"Applications with a policy that uses the check."`
+	Applications []Application `json:"applications" says:"Applications that use it; none if the token may not read them."`
 }
 
 // Application is an application with a policy that uses a check.
@@ -90,7 +90,10 @@ func (s *API) explain(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		return int(a.Value.CreatedAt - b.Value.CreatedAt)
 	})
 	entries, why, left := map[proto.ID]*proto.Entry{}, make([]Explanation, len(all)), v4.LeftOut{}
-	using := s.applications(c.Account)
+	using := map[proto.ID][]Application{}
+	if permission.Permits(c.Token, v4.Permission{Scope: permission.Apps}, c.Zone) {
+		using = s.applications(c.Account)
+	}
 	for n, r := range all {
 		ref := topology.PageRef{Account: c.Account, Integration: r.Value.Integration, Page: page}
 		e := entries[ref.Integration]

@@ -1,12 +1,15 @@
 package posture_test
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/apitest"
+	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/v4"
 )
 
@@ -77,6 +80,21 @@ func TestExplainNamesApplications(t *testing.T) {
 	apps := x["applications"].([]any)
 	if len(apps) != 1 || apitest.Text(apps[0].(map[string]any), "name") != "wiki" || x["remediation"] != "Call **IT**." {
 		t.Errorf("%v", x)
+	}
+	// They are for tokens that may read applications.
+	for want, groups := range map[int][]string{0: {"Posture Results Read"},
+		1: {"Posture Results Read", "Access: Apps and Policies Read"}} {
+		token := f.StoreToken(nil, apitest.GroupIDs(func(g permission.Group) bool { return slices.Contains(groups, g.Name) })...)
+		r := f.As(token, "GET", "/plumbline/explain/"+f.Devices[0].String(), nil)
+		var seen struct {
+			Checks []struct{ Applications []any }
+		}
+		if err := json.Unmarshal(r.Result, &seen); err != nil || len(seen.Checks) != 1 {
+			t.Fatalf("%d %s", r.Status, r.Body)
+		}
+		if got := len(seen.Checks[0].Applications); got != want {
+			t.Errorf("with %q, an explanation names %d applications, want %d", groups, got, want)
+		}
 	}
 }
 
