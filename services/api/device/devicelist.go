@@ -78,7 +78,7 @@ func (s *API) listDevices(ctx context.Context, a proto.Account, q *Query) ([]Pla
 			info.Total = s.count(a, q)
 		}
 	} else {
-		done, err := s.store.AcquireScan(ctx)
+		done, err := s.store.AcquireScan(ctx, a)
 		if err != nil {
 			return nil, info, err
 		}

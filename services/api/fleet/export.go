@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"net/http"
 	"strconv"
@@ -25,11 +26,12 @@ func (s *API) export(w http.ResponseWriter, c *v4.Call) error {
 		return err
 	}
 	defer done()
-	scan, release, err := s.beginFor(ctx, c.Account, v.Get("filter"), true)
+	scan, err := s.scanFor(ctx, c.Account, v.Get("filter"), true)
 	if err != nil {
 		return err
 	}
-	defer release()
+	// The permission is given back before the client gets anything: it may read for hours.
+	scan.acquire = func(ctx context.Context) (func(), error) { return s.Store.AcquireScan(ctx, c.Account) }
 	w.Header().Set("Content-Type", kinds[format])
 	w.Header().Set("Content-Disposition", `attachment; filename="devices.`+format+`"`)
 	checks := s.checks(c.Account)

@@ -134,24 +134,26 @@ func (s *API) begin(ctx context.Context, a proto.Account, v url.Values) (c *scan
 // beginFor is begin for a filter.
 func (s *API) beginFor(ctx context.Context, a proto.Account, text string,
 	patient bool) (c *scan, done func(), err error) {
-	if err := s.Store.Fresh(ctx); err != nil {
-		return nil, nil, err
-	}
-	q, err := s.query(a, text)
-	if err != nil {
+	if c, err = s.scanFor(ctx, a, text, patient); err != nil {
 		return nil, nil, err
 	}
 	done = func() {}
-	if !q.All() {
-		if done, err = s.Store.AcquireScan(ctx); err != nil {
-			return nil, nil, err
-		}
+	if !c.query.All() {
+		done, err = s.Store.AcquireScan(ctx, a)
 	}
-	if c, err = s.newScan(ctx, a, q, patient); err != nil {
-		done()
-		return nil, nil, err
+	return c, done, err
+}
+
+// scanFor returns a scan for a filter, without permission to run it.
+func (s *API) scanFor(ctx context.Context, a proto.Account, text string, patient bool) (*scan, error) {
+	if err := s.Store.Fresh(ctx); err != nil {
+		return nil, err
 	}
-	return c, done, nil
+	q, err := s.query(a, text)
+	if err != nil {
+		return nil, err
+	}
+	return s.newScan(ctx, a, q, patient)
 }
 
 // foundRow is a row that a list selects.

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -298,4 +299,44 @@ func TestUnreadableEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(f.Fixture, "outcome:unknown", "S-1", "S-2")
+}
+
+// stuckWriter is the connection of a client that reads nothing. The first write announces itself and waits for the end.
+type stuckWriter struct {
+	*httptest.ResponseRecorder
+	stuck chan<- struct{}
+	end   <-chan struct{}
+}
+
+func (w *stuckWriter) Write(b []byte) (int, error) {
+	w.stuck <- struct{}{}
+	<-w.end
+	return len(b), nil
+}
+
+// TestSlowExportsHoldNoPlace checks that downloads that nobody reads keep nobody from searching.
+func TestSlowExportsHoldNoPlace(t *testing.T) {
+	f := newFleet(t)
+	until(f.Fixture, "-zzz", "S-1", "S-2")
+	const downloads = 8 // more than there are places
+	stuck, end := make(chan struct{}, 2*downloads), make(chan struct{})
+	var all sync.WaitGroup
+	for range downloads {
+		all.Go(func() {
+			w := &stuckWriter{httptest.NewRecorder(), stuck, end}
+			f.Handler.ServeHTTP(w, f.Request("GET", f.Path(path("/export", "-zzz", "&format=ndjson")), nil))
+		})
+	}
+	defer all.Wait()
+	defer close(end)
+	for n := range downloads {
+		select {
+		case <-stuck:
+		case <-time.After(time.Minute):
+			t.Fatalf("only %d of %d downloads began", n, downloads)
+		}
+	}
+	if got := serials(f.Fixture, "-zzz"); !slices.Equal(got, []string{"S-1", "S-2"}) {
+		t.Errorf("%q", got)
+	}
 }

@@ -34,6 +34,8 @@ type scan struct {
 	patient      bool      // wait for the newest results, as long as it takes
 	deadline     time.Time // otherwise, wait until then
 	outdated     atomic.Int64
+	// acquire waits for permission to evaluate some pages; nil if the caller has permission for the whole scan.
+	acquire func(context.Context) (done func(), err error)
 }
 
 // selected are the rows of a page that a query selects.
@@ -64,22 +66,8 @@ func (c *scan) run(ctx context.Context, from topology.PageNumber, visit func(*se
 	for step := 1; len(pages) > 0; step = min(4*step, largestStep) {
 		part := pages[:min(step, len(pages))]
 		pages = pages[len(part):]
-		found := make([]selected, len(part))
-		var next atomic.Int64
-		g, ctx := errgroup.WithContext(ctx)
-		for _, scanner := range scanners[:min(len(part), scanWorkers)] {
-			g.Go(func() error {
-				for n := int(next.Add(1)) - 1; n < len(part); n = int(next.Add(1)) - 1 {
-					p, err := c.load(ctx, part[n])
-					if err != nil {
-						return err
-					}
-					found[n] = selected{part[n], p, scanner.Select(p)}
-				}
-				return nil
-			})
-		}
-		if err := g.Wait(); err != nil {
+		found, err := c.evaluate(ctx, part, scanners[:])
+		if err != nil {
 			return err
 		}
 		for n := range found {
@@ -92,6 +80,33 @@ func (c *scan) run(ctx context.Context, from topology.PageNumber, visit func(*se
 		}
 	}
 	return nil
+}
+
+// evaluate returns the selected rows of pages.
+func (c *scan) evaluate(ctx context.Context, pages []topology.PageNumber, scanners []*column.Scanner) ([]selected, error) {
+	if c.acquire != nil {
+		done, err := c.acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	found := make([]selected, len(pages))
+	var next atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for _, scanner := range scanners[:min(len(pages), len(scanners))] {
+		g.Go(func() error {
+			for n := int(next.Add(1)) - 1; n < len(pages); n = int(next.Add(1)) - 1 {
+				p, err := c.load(ctx, pages[n])
+				if err != nil {
+					return err
+				}
+				found[n] = selected{pages[n], p, scanner.Select(p)}
+			}
+			return nil
+		})
+	}
+	return found, g.Wait()
 }
 
 // load returns a page with the newest results, or with outdated ones if the scan does not wait any longer. Requests that

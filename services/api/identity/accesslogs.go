@@ -116,7 +116,7 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 	if err != nil {
 		return v4.Response{}, err
 	}
-	done, err := s.store.AcquireScan(ctx)
+	done, err := s.store.AcquireScan(ctx, c.Account)
 	if err != nil {
 		return v4.Response{}, err
 	}

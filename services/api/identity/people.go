@@ -57,7 +57,7 @@ func viewPerson(u *proto.User) personView {
 // listPeople lists people in the order of their first login. Each request reads all of them from their bucket, in
 // pieces, and keeps only what the list shows.
 func (s *API) listPeople(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	done, err := s.store.AcquireScan(ctx)
+	done, err := s.store.AcquireScan(ctx, c.Account)
 	if err != nil {
 		return v4.Response{}, err
 	}

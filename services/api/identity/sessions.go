@@ -45,7 +45,7 @@ func (s *API) sessionsOf(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err != nil {
 		return v4.Response{}, err
 	}
-	done, err := s.store.AcquireScan(ctx)
+	done, err := s.store.AcquireScan(ctx, c.Account)
 	if err != nil {
 		return v4.Response{}, err
 	}
@@ -89,7 +89,7 @@ func (s *API) failedLogins(ctx context.Context, c *v4.Call) (v4.Response, error)
 	if err != nil {
 		return v4.Response{}, err
 	}
-	done, err := s.store.AcquireScan(ctx)
+	done, err := s.store.AcquireScan(ctx, c.Account)
 	if err != nil {
 		return v4.Response{}, err
 	}

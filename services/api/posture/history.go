@@ -89,7 +89,7 @@ func (s *API) deviceHistory(ctx context.Context, c *v4.Call, id proto.ID) (v4.Re
 	if err != nil {
 		return v4.Response{}, err
 	}
-	done, err := s.store.AcquireScan(ctx)
+	done, err := s.store.AcquireScan(ctx, c.Account)
 	if err != nil {
 		return v4.Response{}, err
 	}

@@ -42,7 +42,7 @@ func (s *API) newest(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err != nil {
 		return v4.Response{}, err
 	}
-	done, err := s.store.AcquireScan(ctx)
+	done, err := s.store.AcquireScan(ctx, c.Account)
 	if err != nil {
 		return v4.Response{}, err
 	}

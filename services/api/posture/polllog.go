@@ -116,7 +116,7 @@ func (s *API) polls(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err != nil {
 		return v4.Response{}, err
 	}
-	done, err := s.store.AcquireScan(ctx)
+	done, err := s.store.AcquireScan(ctx, c.Account)
 	if err != nil {
 		return v4.Response{}, err
 	}

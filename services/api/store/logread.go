@@ -134,16 +134,3 @@ func ended(err error) error {
 	}
 	return err
 }
-
-// AcquireScan waits for permission to run a large read; done releases it.
-func (s *Store) AcquireScan(ctx context.Context) (done func(), err error) {
-	select {
-	case s.scans <- struct{}{}:
-		return func() { <-s.scans }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// maxScans bounds how many requests read the whole inventory or much of a log at once; further ones wait.
-const maxScans = 4

@@ -32,7 +32,7 @@ type Store struct {
 	secrets *LeaderPosition // of TOKENS
 	held    *LeaderPosition // of HOLDS
 	kinds   map[string]kind // by name
-	scans   chan struct{}   // limits reads of a whole inventory, or of much of a log
+	scans   *scans          // limits reads of a whole inventory, or of much of a log
 }
 
 // New returns a store. owed is the gauge of waiting outbox messages.
@@ -41,7 +41,7 @@ func New(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.Gauge)
 		Conn: conn, Log: log, Clock: c, Catalog: catalog.New(conn), Tokens: newTokens(conn),
 		Holds: newHolds(conn), held: NewLeaderPosition(conn, topology.Holds),
 		relay: newRelay(conn, log, c, owed), config: NewLeaderPosition(conn, topology.Config),
-		secrets: NewLeaderPosition(conn, topology.Tokens), kinds: map[string]kind{}, scans: make(chan struct{}, maxScans),
+		secrets: NewLeaderPosition(conn, topology.Tokens), kinds: map[string]kind{}, scans: newScans(),
 	}
 }
 
