@@ -197,7 +197,7 @@ var filters = []string{
 	"held:yes", "held:no", "exempt:yes", "grace:no", "observe:yes", "revoked:yes", "revoked:no", "revoked:yes OR laptop",
 	"score<50", "score>=50", "score=0", "score!=7", "age>1m", "age<90s", "age<=61s", "age>1h",
 	"(check:one=fail OR check:two=fail) -serial:PF* laptop", "-(outcome:fail laptop) age>80s", "NOT -revoked:yes",
-	"laptop OR bob OR score<20", "-laptop -bob",
+	"laptop OR bob OR score<20", "-laptop -bob", "0000", "-0000 OR bob", "laptop OR 0000 OR name:a OR id:*00-*",
 }
 
 func TestSelect(t *testing.T) {

@@ -8,8 +8,45 @@ import (
 	"plumbline.dev/services/api/fleet/filter"
 )
 
-// match returns the rows whose properties match a pattern. plain is a buffer for one field.
-func (t *Text) match(c *filter.Text, plain *[]byte) (rows Rows) {
+// plainText is a buffer for the text of one page: each field is decompressed, and each id written, once for all terms of
+// a filter.
+type plainText struct {
+	of     *Text
+	have   [len(Text{}.fields) + 1]bool
+	values [len(Text{}.fields) + 1][]byte // by field; the last holds the ids
+}
+
+// ids is the place of the ids in [plainText].
+const ids = len(Text{}.fields)
+
+// get returns the values of a field, or the ids, with separators around them.
+func (b *plainText) get(t *Text, f int) []byte {
+	if b.of != t {
+		b.of, b.have = t, [ids + 1]bool{}
+	}
+	if b.have[f] {
+		return b.values[f]
+	}
+	b.have[f] = true
+	if f == ids {
+		text := append(b.values[f][:0], separator)
+		for n := range t.IDs {
+			text, _ = t.IDs[n].AppendText(text) // never an error
+			text = append(text, separator)
+		}
+		b.values[f] = text
+		return text
+	}
+	text, err := s2.Decode(b.values[f][:cap(b.values[f])], t.fields[f])
+	if err != nil {
+		text = nil // never: this process encoded it
+	}
+	b.values[f] = text
+	return text
+}
+
+// match returns the rows whose properties match a pattern.
+func (t *Text) match(c *filter.Text, plain *plainText) (rows Rows) {
 	switch c.Field {
 	case filter.FieldAny:
 		needle := clean(c.Pattern)
@@ -17,29 +54,25 @@ func (t *Text) match(c *filter.Text, plain *[]byte) (rows Rows) {
 			return span(0, len(t.IDs))
 		}
 		for f := range t.fields {
-			t.scan(f, plain, &rows, needle, func([]byte) bool { return true })
+			scan(plain.get(t, f), &rows, needle, func([]byte) bool { return true })
 		}
 		if isIDPart(needle) {
-			t.matchIDs(&rows, func(id string) bool { return strings.Contains(id, needle) })
+			scan(plain.get(t, ids), &rows, needle, func([]byte) bool { return true })
 		}
-	case filter.FieldID:
-		parts := strings.Split(c.Pattern, "*")
-		t.matchIDs(&rows, func(id string) bool { return glob(parts, id) })
 	default:
+		f := ids
+		if c.Field != filter.FieldID {
+			f = int(c.Field - filter.FieldName)
+		}
 		parts := strings.Split(clean(c.Pattern), "*")
-		t.scan(int(c.Field-filter.FieldName), plain, &rows, needleOf(parts),
-			func(value []byte) bool { return glob(parts, string(value)) })
+		scan(plain.get(t, f), &rows, needleOf(parts), func(value []byte) bool { return glob(parts, string(value)) })
 	}
 	return rows
 }
 
-// scan adds the rows whose value of a field contains the needle, with separators, and satisfies ok.
-func (t *Text) scan(f int, plain *[]byte, rows *Rows, needle string, ok func([]byte) bool) {
-	var err error
-	if *plain, err = s2.Decode((*plain)[:cap(*plain)], t.fields[f]); err != nil {
-		return // never: this process encoded it
-	}
-	text, key, row, counted := *plain, []byte(needle), 0, 1
+// scan adds the rows whose value contains the needle, with separators, and satisfies ok.
+func scan(text []byte, rows *Rows, needle string, ok func([]byte) bool) {
+	key, row, counted := []byte(needle), 0, 1
 	for at := 0; ; {
 		n := bytes.Index(text[at:], key)
 		if n < 0 {
@@ -103,12 +136,4 @@ func glob(parts []string, value string) bool {
 // isIDPart reports whether a text may be a part of an id.
 func isIDPart(text string) bool {
 	return len(text) >= 4 && strings.Trim(text, "0123456789abcdef-") == ""
-}
-
-func (t *Text) matchIDs(rows *Rows, ok func(string) bool) {
-	for n := range t.IDs {
-		if ok(t.IDs[n].String()) {
-			rows.set(n)
-		}
-	}
 }

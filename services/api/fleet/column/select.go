@@ -57,7 +57,7 @@ func (q *Query) All() bool {
 // Scanner selects rows. It has a buffer, so it is for one goroutine.
 type Scanner struct {
 	query *Query
-	plain []byte
+	plain plainText
 }
 
 // Scanner returns a scanner of the query.

@@ -17,4 +17,6 @@
 //	revoked:yes          revoked devices; a filter without revoked selects active devices only
 //	score<40             the lowest score of any integration
 //	age>10m              the age of the oldest of the newest scores; a device without a score is older than any age
+//
+// A filter has at most 2,000 bytes and 64 terms, 8 of them without a property.
 package filter

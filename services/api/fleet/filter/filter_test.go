@@ -106,7 +106,9 @@ func TestErrorsNameThePlace(t *testing.T) {
 
 		strings.Repeat("(", 40) + "a":           {34, "nested"},
 		strings.Repeat("-(", 40) + "a":          {34, "nested"},
-		strings.Repeat("a ", 70):                {129, "at most 64"},
+		strings.Repeat("ip:a ", 70):             {321, "at most 64"},
+		strings.Repeat("a ", 9):                 {17, "at most 8"},
+		strings.Repeat(`"a" OR `, 9) + "ip:b":   {57, "name the property"},
 		strings.Repeat("a", filter.MaxLength+1): {1, "2000 bytes"},
 		"name:a name:b name:c " + `check:x=y z`: {30, "state of a check"},
 	} {

@@ -11,7 +11,9 @@ import (
 const (
 	MaxLength = 2000 // bytes
 	MaxTerms  = 64
-	maxDepth  = 32
+	// MaxAnyTerms bounds the terms without a property: each is compared with every property of every device.
+	MaxAnyTerms = 8
+	maxDepth    = 32
 )
 
 // Error is an error in a filter.

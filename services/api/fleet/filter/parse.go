@@ -33,6 +33,7 @@ type parser struct {
 	tokens []token
 	next   int
 	terms  int
+	anys   int // terms without a property
 }
 
 func (p *parser) peek() (token, bool) {
@@ -137,6 +138,10 @@ func (p *parser) not(depth int) (Expr, error) {
 	}
 	op, more := p.peek()
 	if t.quoted || !more || !op.glued || op.sign == "" || op.sign == "(" || op.sign == ")" || op.sign == "-" {
+		if p.anys++; p.anys > MaxAnyTerms {
+			return nil, p.fail(t, "the filter has too many terms without a property",
+				fmt.Sprintf("name the property, as in name:laptop*, or use at most %d", MaxAnyTerms))
+		}
 		return Text{Field: FieldAny, Pattern: strings.ToLower(t.text)}, nil
 	}
 	p.next++
