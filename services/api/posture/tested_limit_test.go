@@ -17,18 +17,23 @@ func TestTestLimit(t *testing.T) {
 		}
 		return done
 	}
-	one, other := proto.NewAccount(), proto.NewAccount()
+	one, other, third := proto.NewAccount(), proto.NewAccount(), proto.NewAccount()
 	var under []func()
-	for range testsAtOnce {
-		under = append(under, admit(one, now))
+	for _, a := range []proto.Account{one, other} {
+		for range testsByOne {
+			under = append(under, admit(a, now))
+		}
+		if _, err := l.begin(a, now); err == nil {
+			t.Errorf("more than %d tests of an account are under way", testsByOne)
+		}
 	}
-	if _, err := l.begin(other, now); err == nil {
+	if _, err := l.begin(third, now); err == nil {
 		t.Errorf("more than %d tests are under way", testsAtOnce)
 	}
 	for _, done := range under {
 		done()
 	}
-	for range testsInBurst - testsAtOnce {
+	for range testsInBurst - testsByOne {
 		admit(one, now)()
 	}
 	for range 2 * testsAtOnce { // a refused test gives its place back
@@ -36,6 +41,9 @@ func TestTestLimit(t *testing.T) {
 			t.Errorf("an account may make more than %d tests at one time", testsInBurst)
 		}
 	}
-	admit(other, now)()
+	admit(third, now)()
 	admit(one, now.Add(testsInterval))()
+	if len(l.under) != 0 || len(l.places) != 0 {
+		t.Errorf("%d accounts and %d places are kept when no test is under way", len(l.under), len(l.places))
+	}
 }
