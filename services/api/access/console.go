@@ -1,6 +1,7 @@
 package access
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -44,39 +45,52 @@ func (s *API) guardConsolePolicy(c *v4.Call, policy *proto.Policy) error {
 	return nil
 }
 
-// guardConsoleHost returns an error if an application has a destination on a host of the console, and the request lacks
-// the permission to make members. A page on that host could act as the console in an administrator's browser.
+// guardConsoleHost returns an error if an application takes requests for a host of a console. A page on that host could
+// act as the console in an administrator's browser, so it needs the permission to make members of the console's account;
+// whoever has that permission in another account has no say about this one.
 func (s *API) guardConsoleHost(c *v4.Call, app *proto.Application) error {
-	if len(s.cfg.ConsoleAudiences) == 0 || permission.Permits(c.Token, consolePermission, proto.Account{}) {
+	if len(s.cfg.ConsoleAudiences) == 0 {
 		return nil
 	}
-	hosts := hostsOf(app)
+	permitted := permission.Permits(c.Token, consolePermission, proto.Account{})
 	for _, other := range s.store.Catalog.AllApplications() {
-		if other.Value.ID == app.ID || !s.isConsole(other.Value) {
-			continue
-		}
-		for _, host := range hostsOf(other.Value) {
-			if slices.Contains(hosts, host) {
-				return permission.Denied(consolePermission)
-			}
+		switch {
+		case other.Value.ID == app.ID || !s.isConsole(other.Value) || !sharesHost(app, other.Value):
+		case other.Account != c.Account:
+			return errForeignConsole
+		case !permitted:
+			return permission.Denied(consolePermission)
 		}
 	}
 	return nil
 }
 
-// hostsOf returns the hosts of an application's destinations, without ports.
-func hostsOf(app *proto.Application) []string {
-	var all []string
+var errForeignConsole = v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
+	"Unauthorized to access requested resource: the host belongs to the console of another account")
+
+// sharesHost reports whether an application has a destination on a host of another application, at any port and path, or
+// one that takes requests from it.
+func sharesHost(app, other *proto.Application) bool {
 	for _, d := range app.Domains {
 		p, err := appmatch.Parse(d)
 		if err != nil {
 			continue // rejected elsewhere
 		}
-		host, _, _ := strings.Cut(p.String(), "/")
-		if n := strings.LastIndexByte(host, ':'); n > strings.LastIndexByte(host, ']') {
-			host = host[:n]
+		for _, theirs := range other.Domains {
+			q, err := appmatch.Parse(theirs)
+			if err == nil && (hostOf(p) == hostOf(q) || p.Overrides(q)) {
+				return true
+			}
 		}
-		all = append(all, host)
 	}
-	return all
+	return false
+}
+
+// hostOf returns the host of a destination, without a port.
+func hostOf(p appmatch.Pattern) string {
+	host, _, _ := strings.Cut(p.String(), "/")
+	if n := strings.LastIndexByte(host, ':'); n > strings.LastIndexByte(host, ']') {
+		host = host[:n]
+	}
+	return host
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api"
@@ -462,6 +463,37 @@ func TestEveryWriteOfTheConsoleIsGuarded(t *testing.T) {
 	} {
 		if r := f.Through(ada, try.method, try.path, try.body); r.Status >= 300 {
 			t.Errorf("an administrator: %s %s: %s", try.method, try.path, r.Body)
+		}
+	}
+}
+
+// TestTheConsoleOfAnotherAccountIsGuarded checks that even whoever has every permission in an account serves no page on
+// the host of another account's console: its scripts would act there as the visitor.
+func TestTheConsoleOfAnotherAccountIsGuarded(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t, apitest.WithConsole)
+	console := &proto.Application{ID: proto.NewID(), Name: "console", Type: "self_hosted", AUD: apitest.ConsoleAUD,
+		Domains: []string{"console.example.com", "*.admin.example.com"}}
+	put := bus.Outgoing{Subject: topology.BucketSubject(topology.Config,
+		topology.ConfigKey(proto.NewAccount(), topology.KindApplication, console.ID)), Body: console}
+	if _, err := f.Conn.Publish(t.Context(), put); err != nil {
+		t.Fatal(err)
+	}
+	app := func(domain string) map[string]any {
+		return map[string]any{"name": "a", "type": "self_hosted", "domain": domain}
+	}
+	mine := "/access/apps/" + f.Want(201, "POST", "/access/apps", app("mine.example.com"))["id"].(string)
+	for domain, want := range map[string]string{"console.example.com": unauthorized, "console.example.com/x": unauthorized,
+		"CONSOLE.example.com.:8443/x": unauthorized, "one.admin.example.com": unauthorized, "*.admin.example.com/x": unauthorized,
+		"other.example.com": "201/0", "*.example.com": "201/0"} {
+		if got := refusal(f.Do("POST", "/access/apps", app(domain))); got != want {
+			t.Errorf("%s: %s, want %s", domain, got, want)
+		}
+		if want != unauthorized {
+			continue
+		}
+		if got := refusal(f.Do("PUT", mine, app(domain))); got != want {
+			t.Errorf("an application is moved to %s: %s, want %s", domain, got, want)
 		}
 	}
 }
