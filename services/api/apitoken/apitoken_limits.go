@@ -98,6 +98,16 @@ func MayGive(by, t *proto.APIToken) error {
 	return nil
 }
 
+// mayName returns an error if a caller without all permissions would give or get a token with the e-mail address of
+// somebody else: the audit log names whoever uses it by that address.
+func mayName(by *proto.APIToken, email string) error {
+	if email == "" || by.All || email == by.Email {
+		return nil
+	}
+	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: only a caller "+
+		"with all permissions may use the e-mail address %s for an API token of somebody else: leave out x_email", v4.Quote(email))
+}
+
 func cannotGive(what string) error {
 	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
 		"Unauthorized to access requested resource: an API token cannot grant permissions it does not have: %s", what)

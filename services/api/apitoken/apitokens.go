@@ -92,6 +92,9 @@ func (s *API) createAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 	if err := MayGive(c.Token, &t); err != nil {
 		return v4.Response{}, err
 	}
+	if err := mayName(c.Token, t.Email); err != nil {
+		return v4.Response{}, err
+	}
 	revision, err := s.store.PutToken(ctx, c.Account, topology.APITokenKey(c.Account, t.SecretHash), &t, store.Prior{})
 	return v4.Response{Result: s.view(c.Account, &t, value), Revision: revision, Messages: s.sameName(c, &t)}, err
 }
@@ -115,6 +118,11 @@ func (s *API) updateAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 		if err := MayGive(c.Token, &t); err != nil {
 			return v4.Response{}, err
 		}
+		if t.Email != old.Value.Email {
+			if err := mayName(c.Token, t.Email); err != nil {
+				return v4.Response{}, err
+			}
+		}
 		t.UpdatedAt = now
 		revision, err := s.store.PutToken(ctx, c.Account, old.Key, &t, store.PriorOf(old.Record))
 		if errors.Is(err, bus.ErrConflict) {
@@ -130,7 +138,7 @@ func (s *API) updateAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 }
 
 // rollAPIToken gives a token a new value; the old value stops working at once. The response grants the caller all
-// permissions of the token, so the caller must have them already.
+// permissions of the token and its e-mail address, so the caller must have them already.
 func (s *API) rollAPIToken(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	for range store.MaxAttempts {
 		old, err := s.apiToken(ctx, c)
@@ -138,6 +146,9 @@ func (s *API) rollAPIToken(ctx context.Context, c *v4.Call) (v4.Response, error)
 			return v4.Response{}, err
 		}
 		if err := MayGive(c.Token, old.Value); err != nil {
+			return v4.Response{}, err
+		}
+		if err := mayName(c.Token, old.Value.Email); err != nil {
 			return v4.Response{}, err
 		}
 		t, value := *old.Value, credential.NewAPIToken()

@@ -66,3 +66,40 @@ func TestTokensDoNotGrantMoreThanTheyHave(t *testing.T) {
 		t.Errorf("its own value: %s", r.Body)
 	}
 }
+
+// TestTokensDoNotTakeTheNameOfOthers checks that a token that may edit tokens cannot act under another's e-mail address.
+func TestTokensDoNotTakeTheNameOfOthers(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t)
+	named := func(email string) map[string]any {
+		return apitest.Plus(f.TokenBody("key", apitest.ReadTokens), map[string]any{"x_email": email})
+	}
+	groups := f.TokenBody("bot", apitest.WriteTokens)
+	plain := f.Want(200, "POST", "/tokens", groups)
+	own := f.Want(200, "POST", "/tokens", apitest.Plus(groups, map[string]any{"x_email": "bot@example.com"}))
+	ceo := "/tokens/" + apitest.Text(f.Want(200, "POST", "/tokens", named("ceo@example.com")), "id")
+	other := "/tokens/" + apitest.Text(f.Want(200, "POST", "/tokens", f.TokenBody("other", apitest.ReadTokens)), "id")
+	rename := map[string]any{"name": "key of the CEO"}
+	for _, c := range []struct {
+		by           map[string]any
+		method, path string
+		body         any
+		want         int
+	}{
+		{plain, "POST", "/tokens", named("ceo@example.com"), 403},
+		{plain, "PUT", other, map[string]any{"x_email": "CEO@example.com"}, 403},
+		{plain, "PUT", ceo + "/value", map[string]any{}, 403}, // the value would be in the response
+		{plain, "PUT", ceo, map[string]any{"x_email": "other@example.com"}, 403},
+		{plain, "PUT", ceo, rename, 200},
+		{plain, "POST", "/tokens", named(""), 200},
+		{plain, "PUT", other + "/value", map[string]any{}, 200},
+		{own, "POST", "/tokens", named("ceo@example.com"), 403},
+		{own, "POST", "/tokens", named("BOT@example.com"), 200},
+		{own, "PUT", other, map[string]any{"x_email": "bot@example.com"}, 200},
+		{plain, "PUT", ceo, map[string]any{"x_email": nil}, 200},
+	} {
+		if r := f.As(apitest.Text(c.by, "value"), c.method, c.path, c.body); r.Status != c.want {
+			t.Errorf("%s %s %v: %d %s, want %d", c.method, c.path, c.body, r.Status, r.Body, c.want)
+		}
+	}
+}
