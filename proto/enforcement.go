@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -133,15 +134,21 @@ func (x *Exemption) Validate(now Millis) error {
 	return validEnd(x.Until, now, MaxExemption)
 }
 
+// validNote returns an error if a person's reason is blank, too long, or has control characters other than line ends and
+// tabs. A carriage return alone could end a line of an event stream that shows the reason.
 func validNote(reason string) error {
 	switch {
 	case strings.TrimSpace(reason) == "":
 		return fmt.Errorf("reason is required and must not be blank")
 	case utf8.RuneCountInString(reason) > MaxNote:
 		return fmt.Errorf("reason has more than %d characters", MaxNote)
+	case strings.ContainsFunc(strings.ReplaceAll(reason, "\r\n", "\n"), isStray):
+		return fmt.Errorf("reason must not have control characters other than line ends and tabs")
 	}
 	return nil
 }
+
+func isStray(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
 // clockSlack is how far the clock of a client may be ahead.
 const clockSlack = time.Hour

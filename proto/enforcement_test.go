@@ -290,6 +290,32 @@ func TestMembersOutOfBounds(t *testing.T) {
 	}
 }
 
+// TestReasonsAreText checks that no reason of a person has control characters, which may mean something where the reason
+// is shown.
+func TestReasonsAreText(t *testing.T) {
+	now := Millis(1_700_000_000_000)
+	for reason, good := range map[string]bool{
+		"a broken disk":              true,
+		"two\nlines,\ta tab, \u00fc": true,
+		"lines of\r\na form\r\n":     true,
+		"ok\revent: x":               false,
+		"ok\r\r\n":                   false,
+		"\x1b[2J":                    false,
+		"a\x00b":                     false,
+		"a\u0085b":                   false,
+	} {
+		for what, err := range map[string]error{
+			"exemption": (&Exemption{Device: id(1), Until: now + 1, Reason: reason}).Validate(now),
+			"switch":    (&ObserveSwitch{Until: now + 1, Reason: reason}).Validate(now),
+			"hold":      ValidateReason(reason),
+		} {
+			if (err == nil) != good {
+				t.Errorf("%s, %q: %v", what, reason, err)
+			}
+		}
+	}
+}
+
 func TestRecovers(t *testing.T) {
 	for _, c := range []struct {
 		op      Operator
