@@ -134,8 +134,8 @@ func (x *Exemption) Validate(now Millis) error {
 	return validEnd(x.Until, now, MaxExemption)
 }
 
-// validNote returns an error if a person's reason is blank, too long, or has control characters other than line ends and
-// tabs. A carriage return alone could end a line of an event stream that shows the reason.
+// validNote returns an error if a person's reason is blank, too long, or has control characters other than line ends
+// and tabs. A carriage return alone could end a line of an event stream that shows the reason.
 func validNote(reason string) error {
 	switch {
 	case strings.TrimSpace(reason) == "":

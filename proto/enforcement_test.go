@@ -290,8 +290,8 @@ func TestMembersOutOfBounds(t *testing.T) {
 	}
 }
 
-// TestReasonsAreText checks that no reason of a person has control characters, which may mean something where the reason
-// is shown.
+// TestReasonsAreText checks that no reason of a person has control characters, which may mean something where the
+// reason is shown.
 func TestReasonsAreText(t *testing.T) {
 	now := Millis(1_700_000_000_000)
 	for reason, good := range map[string]bool{

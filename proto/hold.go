@@ -82,8 +82,8 @@ func (h *Hold) Decide(to HoldState, by, reason string, now Millis) (*Hold, bool)
 	return &next, true
 }
 
-// ValidateReason returns an error if a person's reason for a decision is blank, longer than [MaxNote] characters, or has
-// control characters other than line ends and tabs.
+// ValidateReason returns an error if a person's reason for a decision is blank, longer than [MaxNote] characters, or
+// has control characters other than line ends and tabs.
 func ValidateReason(reason string) error { return validNote(reason) }
 
 // HoldTime is how long outcomes of a check are held before the safe side applies: the breaker's MaxHold, or the check's

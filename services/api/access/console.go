@@ -21,7 +21,8 @@ func (s *API) isConsole(app *proto.Application) bool {
 }
 
 // guardConsole returns an error if a request changes or deletes an application of the console, or a policy of one,
-// without the permission to make members. Deleting it counts too: its host is guarded only while the application exists.
+// without the permission to make members. Deleting it counts too: its host is guarded only while the application
+// exists.
 func (s *API) guardConsole(c *v4.Call, app *proto.Application) error {
 	if !s.isConsole(app) || permission.Permits(c.Token, consolePermission, proto.Account{}) {
 		return nil
@@ -46,8 +47,8 @@ func (s *API) guardConsolePolicy(c *v4.Call, policy *proto.Policy) error {
 }
 
 // guardConsoleHost returns an error if an application takes requests for a host of a console. A page on that host could
-// act as the console in an administrator's browser, so it needs the permission to make members of the console's account;
-// whoever has that permission in another account has no say about this one.
+// act as the console in an administrator's browser, so it needs the permission to make members of the console's
+// account; whoever has that permission in another account has no say about this one.
 func (s *API) guardConsoleHost(c *v4.Call, app *proto.Application) error {
 	if len(s.cfg.ConsoleAudiences) == 0 {
 		return nil
@@ -68,8 +69,8 @@ func (s *API) guardConsoleHost(c *v4.Call, app *proto.Application) error {
 var errForeignConsole = v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
 	"Unauthorized to access requested resource: the host belongs to the console of another account")
 
-// sharesHost reports whether an application has a destination on a host of another application, at any port and path, or
-// one that takes requests from it.
+// sharesHost reports whether an application has a destination on a host of another application, at any port and path,
+// or one that takes requests from it.
 func sharesHost(app, other *proto.Application) bool {
 	for _, d := range app.Domains {
 		p, err := appmatch.Parse(d)

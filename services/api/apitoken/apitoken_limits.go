@@ -104,8 +104,9 @@ func mayName(by *proto.APIToken, email string) error {
 	if email == "" || by.All || email == by.Email {
 		return nil
 	}
-	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: only a caller "+
-		"with all permissions may use the e-mail address %s for an API token of somebody else: leave out x_email", v4.Quote(email))
+	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
+		"Unauthorized to access requested resource: only a caller with all permissions may handle an API token with the "+
+			"e-mail address of somebody else (x_email): %s", v4.Quote(email))
 }
 
 func cannotGive(what string) error {

@@ -67,7 +67,8 @@ func TestTokensDoNotGrantMoreThanTheyHave(t *testing.T) {
 	}
 }
 
-// TestTokensDoNotTakeTheNameOfOthers checks that a token that may edit tokens cannot act under another's e-mail address.
+// TestTokensDoNotTakeTheNameOfOthers checks that a token that may edit tokens cannot act under another's e-mail
+// address.
 func TestTokensDoNotTakeTheNameOfOthers(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)

@@ -83,7 +83,8 @@ func (c *scan) run(ctx context.Context, from topology.PageNumber, visit func(*se
 }
 
 // evaluate returns the selected rows of pages.
-func (c *scan) evaluate(ctx context.Context, pages []topology.PageNumber, scanners []*column.Scanner) ([]selected, error) {
+func (c *scan) evaluate(ctx context.Context, pages []topology.PageNumber,
+	scanners []*column.Scanner) ([]selected, error) {
 	if c.acquire != nil {
 		done, err := c.acquire(ctx)
 		if err != nil {

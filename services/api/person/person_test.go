@@ -393,14 +393,16 @@ func TestTheConsoleIsGuarded(t *testing.T) {
 }
 
 // TestEveryWriteOfTheConsoleIsGuarded checks that an editor can neither delete the console's application, after which
-// its host would be free, nor change its settings, tokens and policies. It tries every route that writes an application.
+// its host would be free, nor change its settings, tokens and policies. It tries every route that writes an
+// application.
 func TestEveryWriteOfTheConsoleIsGuarded(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t, apitest.WithConsole)
 	c := f.StartConsole()
 	ada, eve := c.Member("ada@example.com", administrator), c.Member("eve@example.com", editor)
 	policy := func(name, decision string) map[string]any {
-		return map[string]any{"name": name, "decision": decision, "include": []any{map[string]any{"everyone": map[string]any{}}}}
+		everyone := map[string]any{"everyone": map[string]any{}}
+		return map[string]any{"name": name, "decision": decision, "include": []any{everyone}}
 	}
 	reusable := f.Want(201, "POST", "/access/policies", policy("shared", "allow"))["id"].(string)
 	free := f.Want(201, "POST", "/access/policies", policy("free", "allow"))["id"].(string)
@@ -435,10 +437,11 @@ func TestEveryWriteOfTheConsoleIsGuarded(t *testing.T) {
 	if tried < 10 {
 		t.Errorf("only %d operations write an application", tried)
 	}
-	if got := refusal(f.Through(eve, "PUT", "/access/policies/"+reusable, policy("shared", "bypass"))); got != unauthorized {
+	linked := "/access/policies/" + reusable
+	if got := refusal(f.Through(eve, "PUT", linked, policy("shared", "bypass"))); got != unauthorized {
 		t.Errorf("an editor changes a policy that the console links: %s", got)
 	}
-	if got := f.Through(eve, "DELETE", "/access/policies/"+reusable, nil); got.Status < 400 {
+	if got := f.Through(eve, "DELETE", linked, nil); got.Status < 400 {
 		t.Errorf("an editor deletes a policy that the console links: %s", got.Body)
 	}
 	if after := string(f.Do("GET", console, nil).Result); after != before {
@@ -448,7 +451,8 @@ func TestEveryWriteOfTheConsoleIsGuarded(t *testing.T) {
 	if r := f.Through(eve, "PUT", "/access/policies/"+free, policy("free", "bypass")); r.Status != 200 {
 		t.Errorf("an editor changes another policy: %s", r.Body)
 	}
-	other := f.Want(201, "POST", "/access/apps", map[string]any{"name": "b", "type": "self_hosted", "domain": "b.example.com"})
+	other := f.Want(201, "POST", "/access/apps",
+		map[string]any{"name": "b", "type": "self_hosted", "domain": "b.example.com"})
 	if r := f.Through(eve, "DELETE", "/access/apps/"+other["id"].(string), nil); r.Status != 202 {
 		t.Errorf("an editor deletes another application: %s", r.Body)
 	}
@@ -484,8 +488,8 @@ func TestTheConsoleOfAnotherAccountIsGuarded(t *testing.T) {
 	}
 	mine := "/access/apps/" + f.Want(201, "POST", "/access/apps", app("mine.example.com"))["id"].(string)
 	for domain, want := range map[string]string{"console.example.com": unauthorized, "console.example.com/x": unauthorized,
-		"CONSOLE.example.com.:8443/x": unauthorized, "one.admin.example.com": unauthorized, "*.admin.example.com/x": unauthorized,
-		"other.example.com": "201/0", "*.example.com": "201/0"} {
+		"CONSOLE.example.com:8443/x": unauthorized, "one.admin.example.com": unauthorized,
+		"*.admin.example.com/x": unauthorized, "other.example.com": "201/0", "*.example.com": "201/0"} {
 		if got := refusal(f.Do("POST", "/access/apps", app(domain))); got != want {
 			t.Errorf("%s: %s, want %s", domain, got, want)
 		}

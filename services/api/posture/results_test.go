@@ -84,7 +84,8 @@ func TestExplainNamesApplications(t *testing.T) {
 	// They are for tokens that may read applications.
 	for want, groups := range map[int][]string{0: {"Posture Results Read"},
 		1: {"Posture Results Read", "Access: Apps and Policies Read"}} {
-		token := f.StoreToken(nil, apitest.GroupIDs(func(g permission.Group) bool { return slices.Contains(groups, g.Name) })...)
+		named := func(g permission.Group) bool { return slices.Contains(groups, g.Name) }
+		token := f.StoreToken(nil, apitest.GroupIDs(named)...)
 		r := f.As(token, "GET", "/plumbline/explain/"+f.Devices[0].String(), nil)
 		var seen struct {
 			Checks []struct{ Applications []any }

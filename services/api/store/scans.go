@@ -75,8 +75,8 @@ func (s *scans) acquire(ctx context.Context, a proto.Account) (done func(), err 
 	}
 }
 
-// AcquireScan waits for permission to run a large read for an account; done releases it. A caller must not hold it while
-// it waits for its client: the places are few, and a client may read as slowly as it likes.
+// AcquireScan waits for permission to run a large read for an account; done releases it. A caller must not hold it
+// while it waits for its client: the places are few, and a client may read as slowly as it likes.
 func (s *Store) AcquireScan(ctx context.Context, a proto.Account) (done func(), err error) {
 	return s.scans.acquire(ctx, a)
 }

@@ -8,8 +8,8 @@ import (
 	"plumbline.dev/services/api/fleet/filter"
 )
 
-// plainText is a buffer for the text of one page: each field is decompressed, and each id written, once for all terms of
-// a filter.
+// plainText is a buffer for the text of one page: each field is decompressed, and each id written, once for all terms
+// of a filter.
 type plainText struct {
 	of     *Text
 	have   [len(Text{}.fields) + 1]bool
