@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
+	"time"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -140,6 +141,7 @@ func (s *API) beginFor(ctx context.Context, a proto.Account, text string,
 	done = func() {}
 	if !c.query.All() {
 		done, err = s.Store.AcquireScan(ctx, a)
+		c.deadline = time.Now().Add(maxWait)
 	}
 	return c, done, err
 }
