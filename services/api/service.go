@@ -27,6 +27,7 @@ import (
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/trial"
 	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/lifecycle"
@@ -97,8 +98,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	)
 	s.trial = trial.New(trial.Deps{Store: s.store, Device: s.device, Streams: s.streams, Drafts: s.posture,
 		Overview: s.posture.Overview})
-	if s.person, err = person.New(person.Config{TeamDomain: cfg.TeamDomain, Audiences: cfg.ConsoleAudiences}, s.store,
-		deps.Log); err != nil {
+	refuses := func(ctx context.Context, app catalog.Record[proto.Application],
+		login *proto.Session) (policy.Decision, bool, error) {
+		return s.identity.Refuses(ctx, app, login)
+	}
+	if s.person, err = person.New(person.Config{TeamDomain: cfg.TeamDomain, Audiences: cfg.ConsoleAudiences,
+		Refuses: refuses}, s.store, deps.Log); err != nil {
 		return nil, err
 	}
 	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown, s.person)

@@ -45,13 +45,17 @@ var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 // keyID is the id of the signing key.
 const keyID = "one"
 
-// StartConsole stores the console's application and an identity provider, and starts a stand-in for the exchange that
-// publishes the signing key. It returns once the api knows the key.
+// StartConsole stores the console's application, which admits everyone, and an identity provider, and starts a stand-in
+// for the exchange that publishes the signing key. It returns once the api knows the key.
 func (f *Fixture) StartConsole() *Console {
 	f.T.Helper()
 	c := &Console{f: f, Key: signingKey(), Provider: proto.NewID()}
 	c.App = &proto.Application{ID: proto.NewID(), Name: "console", Type: "self_hosted", AUD: ConsoleAUD,
 		Domains: []string{"console.example.com"}}
+	everyone := &proto.Policy{ID: proto.NewID(), Name: "everyone", Decision: proto.DecisionAllow, Owner: c.App.ID,
+		Include: []proto.Rule{{Selector: "everyone", Body: []byte("{}")}}, Sent: []byte(`{"name":"everyone"}`)}
+	c.App.Policies = []proto.PolicyLink{{Policy: everyone.ID, Precedence: 1}}
+	f.StoreConfig(topology.KindPolicy, everyone.ID, everyone)
 	f.StoreConfig(topology.KindIDP, c.Provider, &proto.IdentityProvider{ID: c.Provider, Name: "idp", Type: proto.TypeOIDC})
 	f.StoreConfig(topology.KindApplication, c.App.ID, c.App)
 	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{

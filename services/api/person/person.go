@@ -35,6 +35,8 @@ type Config struct {
 	TeamDomain string
 	// Audiences are the AUDs of the applications whose tokens count. Without one, no person is authenticated.
 	Audiences []string
+	// Refuses decides whether the application's policies still admit a person.
+	Refuses Refuses
 }
 
 // API authenticates people. It is safe for concurrent use.
@@ -42,6 +44,7 @@ type API struct {
 	store     *store.Store
 	keys      *keycache.Cache // nil without audiences
 	audiences []string
+	admission *admission
 	origins   *http.CrossOriginProtection
 
 	mu       sync.Mutex
@@ -54,7 +57,8 @@ var AUD = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // New returns the authentication of people.
 func New(cfg Config, s *store.Store, log *slog.Logger) (*API, error) {
-	a := &API{store: s, audiences: cfg.Audiences, origins: http.NewCrossOriginProtection()}
+	a := &API{store: s, audiences: cfg.Audiences, origins: http.NewCrossOriginProtection(),
+		admission: &admission{store: s, refuses: cfg.Refuses, decided: map[proto.ID]decided{}}}
 	if len(cfg.Audiences) == 0 {
 		return a, nil
 	}
@@ -125,7 +129,14 @@ func (p *API) Authenticate(ctx context.Context, r *http.Request, named proto.Acc
 	if !named.IsZero() && named != app.Account {
 		return nil, errOtherAccount
 	}
-	return p.member(app.Account, session)
+	who, err := p.member(app.Account, session)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.admission.check(ctx, app, session); err != nil {
+		return nil, err
+	}
+	return who, nil
 }
 
 // verify returns the claims of a person's token for one of the audiences.
