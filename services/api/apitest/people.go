@@ -53,7 +53,7 @@ func (f *Fixture) StartConsole() *Console {
 	c.App = &proto.Application{ID: proto.NewID(), Name: "console", Type: "self_hosted", AUD: ConsoleAUD,
 		Domains: []string{"console.example.com"}}
 	everyone := &proto.Policy{ID: proto.NewID(), Name: "everyone", Decision: proto.DecisionAllow, Owner: c.App.ID,
-		Include: []proto.Rule{{Selector: "everyone", Body: []byte("{}")}}, Sent: []byte(`{"name":"everyone"}`)}
+		Include: []proto.Rule{{Selector: "everyone", Body: []byte("{}")}}, Sent: []byte(`{"name":"everyone","decision":"allow"}`)}
 	c.App.Policies = []proto.PolicyLink{{Policy: everyone.ID, Precedence: 1}}
 	f.StoreConfig(topology.KindPolicy, everyone.ID, everyone)
 	f.StoreConfig(topology.KindIDP, c.Provider, &proto.IdentityProvider{ID: c.Provider, Name: "idp", Type: proto.TypeOIDC})
