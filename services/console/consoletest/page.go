@@ -46,6 +46,17 @@ func (p *Page) Attributes(name, attribute string) []string {
 	return all
 }
 
+// With returns the values of an attribute of the elements with a name that have another attribute.
+func (p *Page) With(name, other, attr string) []string {
+	var all []string
+	p.each(func(n *html.Node) {
+		if n.Data == name && has(n, other) {
+			all = append(all, attribute(n, attr))
+		}
+	})
+	return all
+}
+
 // Has fails the test unless the page has a status and each text.
 func (p *Page) Has(status int, texts ...string) *Page {
 	p.Helper()

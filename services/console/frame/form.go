@@ -20,6 +20,7 @@ type Form struct {
 	Values  url.Values
 	Errors  map[string]string // by field
 	Problem string            // of the whole form
+	focused bool              // a field has the focus
 }
 
 // NewForm returns a form with values, such as those of a stored resource: names and values in turn.
@@ -113,7 +114,8 @@ func (c control) DescribedBy() string {
 	return strings.Join(ids, " ")
 }
 
-// field renders a field. The options are name=value, or one of required, disabled, readonly, autofocus.
+// field renders a field. The options are name=value, or one of required, disabled, readonly, autofocus, which may be
+// followed by =false.
 func field(kind string, f *Form, name, label string, all []Choice, options []string) (template.HTML, error) {
 	if f == nil {
 		f = NewForm()
@@ -125,7 +127,17 @@ func field(kind string, f *Form, name, label string, all []Choice, options []str
 			return "", fmt.Errorf("field %s: %w", name, err)
 		}
 	}
+	c.Focus = f.focus(&c)
 	return part(kind, c)
+}
+
+// focus reports whether a field gets the focus: the first one that is wrong, or else the one with the option.
+func (f *Form) focus(c *control) bool {
+	if c.Disabled || f.focused || c.Error == "" && (len(f.Errors) > 0 || !c.Focus) {
+		return false
+	}
+	f.focused = true
+	return true
 }
 
 // set sets an option of the field.
@@ -141,7 +153,7 @@ func (c *control) set(option string) error {
 		return nil
 	}
 	if p := flags[name]; p != nil {
-		*p = true
+		*p = value != "false"
 		return nil
 	}
 	return fmt.Errorf("unknown option %q", option)
