@@ -36,8 +36,8 @@ var errNotThere = errors.New("it is not there yet")
 // reaches waits until an expression of the finder yields an element on a loaded page.
 func (b *tab) reaches(what, find string) {
 	b.Helper()
-	b.sees(what, fmt.Sprintf(`document.readyState === 'complete' && document.getElementById('live')?.dataset.state === 'on' &&
-	  !!(window.target = %s)`, find))
+	b.sees(what, fmt.Sprintf(`document.readyState === 'complete' &&
+	  (document.getElementById('live')?.dataset.state ?? 'on') === 'on' && !!%s`, find))
 }
 
 // sees waits until a script returns true, also while pages come and go.

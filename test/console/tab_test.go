@@ -157,8 +157,8 @@ func (b *tab) picture(name string) {
 	}
 }
 
-// login logs in with a one-time link for the holder of the first API token.
-func (b *tab) login(data, axe string) {
+// link opens a one-time link for the holder of the first API token.
+func (b *tab) link(data string) {
 	b.Helper()
 	token, err := os.ReadFile(filepath.Join(data, "api-token"))
 	b.do(err)
@@ -178,6 +178,12 @@ func (b *tab) login(data, axe string) {
 	if status := b.opens(path); status != http.StatusOK {
 		b.Fatalf("the link: status %d", status)
 	}
+}
+
+// login logs in with a one-time link.
+func (b *tab) login(data, axe string) {
+	b.Helper()
+	b.link(data)
 	b.examine("/login/link", axe)
 	ctx, cancel := b.soon()
 	defer cancel()

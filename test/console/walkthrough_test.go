@@ -72,16 +72,24 @@ func (w walkthrough) open(name string) {
 	w.on(name, "")
 }
 
+// begins waits until the focus is at the first field of a form.
+func (w walkthrough) begins(label string) {
+	w.Helper()
+	w.sees("the focus at "+label, fmt.Sprintf("document.activeElement === field(%q)", label))
+}
+
 // goThrough uses links and buttons only: no address is typed.
 func (w walkthrough) goThrough() {
 	w.Helper()
 	h := w.hand
 	w.look(1440, "light")
-	w.login(w.plumb.Data)
+	w.link(w.plumb.Data)
+	h.press("Log in")
 
 	// A service token.
 	w.open("Tokens and keys")
 	h.press("Create service token")
+	w.begins("Service token name")
 	h.write("Service token name", w.name)
 	h.press("Generate token")
 	w.on(w.name, "Copy the Client Secret now.")
@@ -92,10 +100,12 @@ func (w walkthrough) goThrough() {
 	url := api.Listen(w.T)
 	w.open("Applications")
 	h.press("Add application")
+	w.begins("Application name")
 	h.write("Application name", w.name)
 	h.write("Hosts", strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/score"))
 	h.press("Save and add a policy")
 	w.on("New policy", "Nobody gets in until the application has a policy.")
+	w.begins("Policy name")
 	h.write("Policy name", "Fetchers "+w.name)
 	h.choose("Decision", "Service Auth")
 	h.choose("Include rule 1: selector", "Service token")
@@ -107,6 +117,7 @@ func (w walkthrough) goThrough() {
 	// The custom service provider, with Test and save.
 	w.open("Integrations")
 	h.press("Add integration")
+	w.begins("Name")
 	h.write("Name", w.name)
 	h.write("REST API URL", url)
 	h.write("Access client ID", id)
@@ -117,6 +128,7 @@ func (w walkthrough) goThrough() {
 	// The posture check.
 	w.open("Checks")
 	h.press("Add check")
+	w.begins("Name")
 	h.write("Name", "Check "+w.name)
 	h.choose("Integration", w.name)
 	h.write("Score", "60")
@@ -126,7 +138,8 @@ func (w walkthrough) goThrough() {
 	// Logs > Posture.
 	stack.Until(w.T, time.Minute, "the posture log has the check", func() error {
 		w.open("Posture log")
-		if found, err := w.asks(fmt.Sprintf(`document.getElementById('main').innerText.includes(%q)`, "Check "+w.name)); !found {
+		found, err := w.asks(fmt.Sprintf(`document.getElementById('main').innerText.includes(%q)`, "Check "+w.name))
+		if !found {
 			return errors.Join(errNotThere, err)
 		}
 		return nil
