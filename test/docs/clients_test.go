@@ -89,3 +89,18 @@ func save(t *testing.T, path, program string) {
 		t.Fatal(err)
 	}
 }
+
+func TestJavaScriptVerifies(t *testing.T) {
+	f := newFixture(t)
+	f.up(t)
+	f.pollOnce(t)
+	f.run(t, "verify", text(t, signatures, "verify"))
+	consumer := f.follower(t, "auditor")
+	file := filepath.Join(npm.Installed(t, "docs", "node"), "verify.mjs")
+	save(t, file,
+		strings.ReplaceAll(f.adapted(text(t, signatures, "verify-javascript")), "follow_auditor_KEY", consumer))
+	out := f.run(t, "verify.mjs", "exec node "+file)
+	if !strings.Contains(out, "1 pages, 0 entries failed") {
+		t.Errorf("the program shows %s", out)
+	}
+}

@@ -14,7 +14,7 @@ import (
 var documents = []string{
 	"README.md", "deploy/guides/scoring-api.md", "deploy/guides/from-cloudflare.md",
 	"deploy/guides/enforcement.md", "bus/README.md", "deploy/README.md",
-	"deploy/UPGRADING.md", "services/README.md", "services/api/README.md", "services/api/COMPATIBILITY.md",
+	"deploy/UPGRADING.md", "services/README.md", "services/evaluator/README.md", "services/api/README.md", "services/api/COMPATIBILITY.md",
 	"services/gateway/README.md", "services/plumb/README.md", "test/README.md",
 	".github/CONTRIBUTING.md", ".github/SECURITY.md",
 }
@@ -27,6 +27,7 @@ var tested = map[string][]string{
 	"bus/README.md":                    {"follower", "stack", "follow-go", "go.mod", "follow-python", "follow-javascript", "stream"},
 	"deploy/README.md":                 {"stack"},
 	"services/api/README.md":           {"calls"},
+	"services/evaluator/README.md":     {"verify", "verify-javascript"},
 	"services/gateway/README.md":       {"guard", "people"},
 	"services/plumb/README.md":         {"build", "release", "apply"},
 }
