@@ -95,13 +95,19 @@ func (c *Change) append(b []byte) []byte {
 // changedDeviceSize is about the size of a device in bytes.
 const changedDeviceSize = 96
 
-// append appends the map of a device. It is written out, without a mapWriter: a poll may have 1,000,000 of them.
+// append appends the map of a device. A poll may have 1,000,000 of them: what is the same in all is appended at once.
 func (d *ChangedDevice) append(b []byte) []byte {
-	b = append(b, msgpcode.FixedMapLow|(4+byte(flags(d.Differs))))
-	b = appendID(appendStr(b, "device_id"), &d.Device)
-	b = appendStr(appendStr(b, "from"), d.From.String())
-	b = appendStr(appendStr(b, "reason"), d.Reason.String())
-	b = appendStr(b, "score")
+	if d.Differs {
+		b = append(b, msgpcode.FixedMapLow|5)
+	} else {
+		b = append(b, msgpcode.FixedMapLow|4)
+	}
+	b = appendHex36(append(b, deviceHead...), &d.Device)
+	if int(d.From) < len(deviceWords) && int(d.Reason) < len(deviceWords[0]) {
+		b = append(b, deviceWords[d.From][d.Reason]...)
+	} else {
+		b = appendDeviceWords(b, d.From, d.Reason)
+	}
 	if d.Score == NoScore {
 		b = appendNil(b)
 	} else {
@@ -111,6 +117,25 @@ func (d *ChangedDevice) append(b []byte) []byte {
 		b = appendStr(appendStr(b, "observed"), d.Observed.String())
 	}
 	return b
+}
+
+// deviceHead is what is between the head of a device's map and the 36 characters of its id.
+var deviceHead = string(append(appendStr(nil, "device_id"), msgpcode.Str8, 36))
+
+// deviceWords has what is between a device's id and its score, by from and reason.
+var deviceWords = func() (all [len(outcomeNames)][len(reasonNames)]string) {
+	for from := range all {
+		for reason := range all[from] {
+			all[from][reason] = string(appendDeviceWords(nil, Outcome(from), Reason(reason)))
+		}
+	}
+	return all
+}()
+
+func appendDeviceWords(b []byte, from Outcome, reason Reason) []byte {
+	b = appendStr(appendStr(b, "from"), from.String())
+	b = appendStr(appendStr(b, "reason"), reason.String())
+	return appendStr(b, "score")
 }
 
 // DecodeMsgpack reads the form written by EncodeMsgpack, and the array of version 1.

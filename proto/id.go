@@ -54,7 +54,7 @@ func parseUUID[T string | []byte](s T) (id ID, ok bool) {
 		return ID{}, false
 	}
 	bad := byte(0)
-	for n, i := range [...]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
+	for n, i := range hexPlaces {
 		hi, lo := hexValues[s[i]], hexValues[s[i+1]]
 		bad |= hi | lo
 		id[n] = hi<<4 | lo
@@ -64,6 +64,9 @@ func parseUUID[T string | []byte](s T) (id ID, ok bool) {
 	}
 	return id, true
 }
+
+// hexPlaces are the positions of the bytes' digits in the 36-character form.
+var hexPlaces = [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
 
 // hexValues are the values of the hex digits, in either case, and 255 for every other byte: an id is read for
 // every device of every answer.
@@ -84,14 +87,18 @@ var hexValues = func() (values [256]byte) {
 }()
 
 // AppendText appends the lower-case 36-character form.
-func (id ID) AppendText(b []byte) ([]byte, error) {
-	for i, part := range [...][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
-		if i > 0 {
-			b = append(b, '-')
-		}
-		b = hex.AppendEncode(b, part)
+func (id ID) AppendText(b []byte) ([]byte, error) { return appendHex36(b, &id), nil }
+
+// appendHex36 appends the lower-case 36-character form.
+func appendHex36(b []byte, id *ID) []byte {
+	const digits = "0123456789abcdef"
+	n := len(b)
+	b = append(b, "00000000-0000-0000-0000-000000000000"...)
+	text := b[n:]
+	for i, at := range hexPlaces {
+		text[at], text[at+1] = digits[id[i]>>4], digits[id[i]&15]
 	}
-	return b, nil
+	return b
 }
 
 // String is the lower-case 36-character form.

@@ -66,10 +66,7 @@ func appendArray(b []byte, n int) []byte {
 }
 
 // appendID appends the 36 characters of an id. It takes a pointer: a copy would escape to the heap.
-func appendID(b []byte, id *ID) []byte {
-	b, _ = id.AppendText(append(b, msgpcode.Str8, 36)) // never fails
-	return b
-}
+func appendID(b []byte, id *ID) []byte { return appendHex36(append(b, msgpcode.Str8, 36), id) }
 
 // maxTime is the last moment with a year of four digits, as RFC 3339 requires.
 var maxTime = Millis(time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() - 1)
