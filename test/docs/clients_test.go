@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"plumbline.dev/test/internal/npm"
@@ -27,11 +26,9 @@ func TestScoringAPIInJavaScript(t *testing.T) {
 func TestJavaScriptFollows(t *testing.T) {
 	f := newFixture(t)
 	f.up(t)
-	consumer := f.follower(t, "javascript")
 	file := filepath.Join(npm.Installed(t, "docs", "node"), "follow.mjs")
-	save(t, file,
-		strings.ReplaceAll(f.adapted(text(t, followers, "follow-javascript")), "follow_javascript_KEY", consumer))
-	f.followed(t, f.start(t, "follower", "exec node "+file))
+	save(t, file, f.withConsumer(t, "javascript", text(t, followers, "follow-javascript")))
+	f.agrees(t, "exec node "+file)
 }
 
 // TestPythonFollows runs the Python snippet with nats-py if it is installed, otherwise with the stand-in in this
@@ -39,9 +36,8 @@ func TestJavaScriptFollows(t *testing.T) {
 func TestPythonFollows(t *testing.T) {
 	f := newFixture(t)
 	f.up(t)
-	consumer := f.follower(t, "python")
 	file := filepath.Join(t.TempDir(), "follow.py")
-	save(t, file, strings.ReplaceAll(f.adapted(text(t, followers, "follow-python")), "follow_python_KEY", consumer))
+	save(t, file, f.withConsumer(t, "python", text(t, followers, "follow-python")))
 	standIn, err := filepath.Abs("python")
 	if err != nil {
 		t.Fatal(err)
@@ -50,18 +46,14 @@ func TestPythonFollows(t *testing.T) {
 	if exec.Command(path, "-c", "import nats").Run() == nil {
 		standIn = ""
 	}
-	f.followed(t, f.start(t, "follower", "exec "+path+" -u "+file, "PYTHONPATH="+standIn, "PYTHONDONTWRITEBYTECODE=1"))
+	f.agrees(t, "exec "+path+" -u "+file, "PYTHONPATH="+standIn, "PYTHONDONTWRITEBYTECODE=1")
 }
 
-// follower creates a follower and returns the name of its consumer.
-func (f *fixture) follower(t *testing.T, name string) string {
-	t.Helper()
-	out := f.run(t, "credentials", "./plumb follower create "+name+" --data ./plumb-data")
-	_, consumer, found := strings.Cut(strings.TrimSpace(out), "consumer: ")
-	if !found || !strings.HasPrefix(consumer, "follow_"+name+"_") {
-		t.Fatalf("plumb follower create does not show the consumer:\n%s", out)
-	}
-	return consumer
+// TestShellFollows needs curl and jq.
+func TestShellFollows(t *testing.T) {
+	f := newFixture(t)
+	f.up(t)
+	f.agrees(t, text(t, followers, "follow-shell"))
 }
 
 // python returns a Python with some modules.

@@ -106,7 +106,6 @@ func TestUse(t *testing.T) {
 	}
 	f.follow(t)
 	f.run(t, "follower", text(t, "bus/README.md", "follower"))
-	f.until(t, "stream", text(t, "bus/README.md", "stream"), "event:")
 	if out := f.run(t, "calls", text(t, "services/api/README.md", "calls")); strings.Count(out, `"success":true`) != 4 {
 		t.Errorf("the calls of services/api/README.md are answered with %s", out)
 	}

@@ -4,8 +4,8 @@
 // name refers to a snippet used by one of the tests; TestEverySnippetHasATest fails for a block without a test.
 //
 // Shell snippets are run with bash, on installations started by the tests; addresses in a snippet are replaced by
-// those of the installation. Snippets in other languages need Node.js, npm and Python with PyJWT, and are behind a
-// build tag:
+// those of the installation. Snippets in other languages, and the follower in shell, need Node.js, npm,
+// Python with PyJWT and msgpack, curl and jq, and are behind a build tag:
 //
 //	go test -tags clients ./docs
 package docs

@@ -101,16 +101,3 @@ func (f *fixture) run(t *testing.T, name, script string, env ...string) string {
 	}
 	return p.Output()
 }
-
-// until runs a script until its output contains a word; the script does not end by itself.
-func (f *fixture) until(t *testing.T, name, script, word string) {
-	t.Helper()
-	p := f.start(t, name, "exec "+strings.TrimSpace(script))
-	stack.Until(t, soon, name+" shows "+word, func() error {
-		if !strings.Contains(p.Output(), word) {
-			return &missing{word, p.Output() + p.Log()}
-		}
-		return nil
-	})
-	p.Kill()
-}

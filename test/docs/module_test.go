@@ -74,7 +74,7 @@ func TestAnotherModuleFollows(t *testing.T) {
 var bobPasses = regexp.MustCompile(`(?m)^22222222-?2222-?4222-?8222-?222222222222 .*(->|→) pass`)
 
 // followed polls an API, and waits until a follower shows the first results. Then the check is observed only: the
-// follower shows that the failing device passes, by a change whose device has a fifth member, the observed outcome.
+// follower shows that the failing device passes.
 func (f *fixture) followed(t *testing.T, p *stack.Process) {
 	t.Helper()
 	f.pollOnce(t)

@@ -66,6 +66,7 @@ func Launch(c Command) (*Process, error) {
 	p.cmd.Dir = c.Dir
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.log
 	p.cmd.SysProcAttr = withParent()
+	p.cmd.WaitDelay = outlived
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
@@ -75,6 +76,10 @@ func Launch(c Command) (*Process, error) {
 	}()
 	return p, nil
 }
+
+// outlived is how long the output of an ended process is read while processes that it started hold it open, such as
+// those of a shell's pipeline.
+const outlived = 5 * time.Second
 
 // Kill sends SIGKILL and waits until the process has ended.
 func (p *Process) Kill() {

@@ -4,10 +4,10 @@ import asyncio, base64, json, re, urllib.parse, uuid
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from . import errors
+from . import errors, js
 from .js import JetStream
 
-__all__ = ["connect", "errors"]
+__all__ = ["connect", "errors", "js"]
 
 
 def credentials(path):
@@ -18,7 +18,7 @@ def credentials(path):
     return token, Ed25519PrivateKey.from_private_bytes(raw[2:34])
 
 
-async def connect(url, user_credentials, inbox_prefix="_INBOX"):
+async def connect(url, user_credentials, inbox_prefix=b"_INBOX"):
     at = urllib.parse.urlsplit(url)
     reader, writer = await asyncio.open_connection(at.hostname, at.port)
     info = json.loads((await reader.readline()).split(b" ", 1)[1])
@@ -26,7 +26,7 @@ async def connect(url, user_credentials, inbox_prefix="_INBOX"):
     signature = base64.urlsafe_b64encode(key.sign(info["nonce"].encode())).rstrip(b"=").decode()
     options = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True, "jwt": token, "sig": signature,
                "lang": "python", "version": "0", "protocol": 1, "echo": True}
-    client = Client(reader, writer, inbox_prefix)
+    client = Client(reader, writer, inbox_prefix.decode())
     writer.write(b"CONNECT " + json.dumps(options).encode() + b"\r\nPING\r\n")
     client.task = asyncio.ensure_future(client.receive())
     await asyncio.wait_for(client.ready.wait(), 10)
@@ -61,7 +61,7 @@ class Client:
         self.publish(subject, json.dumps(body).encode() if body is not None else b"", inbox)
         answer = json.loads((await asyncio.wait_for(queue.get(), 10)).data)
         if "error" in answer:
-            raise errors.Error(answer["error"])
+            raise (js.errors.NotFoundError if answer["error"]["code"] == 404 else errors.Error)(answer["error"])
         return answer
 
     async def receive(self):

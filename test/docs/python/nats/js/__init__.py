@@ -1,13 +1,17 @@
 import asyncio, json, types
 
-from .. import errors
+from . import errors
+from ..errors import TimeoutError
+
+__all__ = ["JetStream", "errors"]
 
 
 class JetStream:
     def __init__(self, client):
         self.client = client
 
-    async def pull_subscribe(self, subject, stream, durable, config=None):
+    async def pull_subscribe(self, subject, durable, stream, config=None, inbox_prefix=b"_INBOX."):
+        self.client.prefix = inbox_prefix.decode().rstrip(".")
         wanted = {**(config.fields if config else {}), "durable_name": durable, "filter_subject": subject, "ack_policy": "explicit"}
         await self.client.request(f"$JS.API.CONSUMER.CREATE.{stream}.{durable}.{subject}",
                                   {"stream_name": stream, "config": wanted})
@@ -20,9 +24,6 @@ class JetStream:
 class Subscription:
     def __init__(self, client, stream, durable):
         self.client, self.name = client, f"{stream}.{durable}"
-
-    async def consumer_info(self):
-        return types.SimpleNamespace(**await self.client.request(f"$JS.API.CONSUMER.INFO.{self.name}", None))
 
     async def fetch(self, batch, timeout=5):
         inbox, queue = self.client.subscribe()
@@ -37,7 +38,7 @@ class Subscription:
             if messages[-1].metadata.num_pending == 0:
                 break
         if not messages:
-            raise errors.TimeoutError()
+            raise TimeoutError()
         return messages
 
 

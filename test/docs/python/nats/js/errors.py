@@ -1,0 +1,5 @@
+from ..errors import Error
+
+
+class NotFoundError(Error):
+    pass
