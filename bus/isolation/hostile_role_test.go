@@ -96,7 +96,8 @@ func sow(t *testing.T, operator *bus.Conn) []seed {
 	t.Helper()
 	var all []seed
 	subjects := []string{"$KV.CONFIG.victim.app.victim", "$KV.TOKENS.victim.service.victim",
-		"$KV.TOKENS.victim.api.victim", "$KV.TOKEN_USES.victim.seen.victim", "$KV.KEYS.rotation", "$KV.KEYS.signing.1", "$KV.ENTRY_KEYS.key.1",
+		"$KV.TOKENS.victim.api.victim", "$KV.TOKEN_USES.victim.seen.victim", "$KV.KEYS.rotation", "$KV.KEYS.signing.1",
+		"$KV.ENTRY_KEYS.key.1",
 		"$KV.SESSIONS.victim.session.victim", "$KV.DEVICES.victim.page.0", "$KV.DEVICES.cursor"}
 	for _, s := range topology.Streams(topology.Options{}) {
 		for _, subject := range s.Subjects {

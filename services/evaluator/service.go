@@ -114,7 +114,8 @@ func (s *Service) Run(ctx context.Context) error {
 // whenReady runs a part once the configuration and the pages are in view.
 func (s *Service) whenReady(run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if err := errors.Join(s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.Await(ctx), s.keys.Await(ctx)); err != nil {
+		if err := errors.Join(s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.Await(ctx),
+			s.keys.Await(ctx)); err != nil {
 			return stopped(ctx, err)
 		}
 		return run(ctx)

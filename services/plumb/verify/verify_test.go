@@ -96,7 +96,8 @@ func (f *fixture) verify(from time.Time) (verify.Report, []error) {
 	keys := func(context.Context, bool) (entrysign.Keys, error) {
 		return entrysign.Keys{f.signer.KID(): f.signer.Public()}, nil
 	}
-	r, err := verify.Log(f.Context(), f.operator, keys, from, func(p verify.Problem) { problems = append(problems, p.Err) })
+	r, err := verify.Log(f.Context(), f.operator, keys, from,
+		func(p verify.Problem) { problems = append(problems, p.Err) })
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -164,7 +165,7 @@ func TestAttacksOnTheBus(t *testing.T) {
 			if err != nil {
 				f.Fatal(err)
 			}
-			err = s.Purge(f.Context(), func(r *jetstream.StreamPurgeRequest) error { r.Subject = topology.Log(f.pages[0]); return nil })
+			err = s.Purge(f.Context(), jetstream.WithPurgeSubject(topology.Log(f.pages[0])))
 			if err != nil {
 				f.Fatal(err)
 			}
