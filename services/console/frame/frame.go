@@ -3,6 +3,7 @@ package frame
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -79,6 +80,9 @@ func (f *Frame) Get(pattern string, h Handler) {
 // Serves reports whether there is a page with a pattern, such as /integrations/{id}. The navigation and the palette
 // lead to such pages only.
 func (f *Frame) Serves(pattern string) bool { return f.pages[pattern] }
+
+// Pages returns the patterns of all pages.
+func (f *Frame) Pages() []string { return slices.Sorted(maps.Keys(f.pages)) }
 
 // Post adds an action.
 func (f *Frame) Post(pattern string, h Handler) {
