@@ -39,6 +39,9 @@ type ProbeMessage struct {
 	// end.
 	Cut    bool `msgpack:"cut"`
 	Unread bool `msgpack:"unread"`
+	// Withheld is a sentence that says why the header and the body of a response are left out, and what to do about it;
+	// empty if they are not.
+	Withheld string `msgpack:"withheld"`
 }
 
 // ProbeHeader is one line of a header.

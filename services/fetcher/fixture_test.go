@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/egress"
 	"plumbline.dev/services/internal/seal"
 )
 
@@ -57,9 +59,13 @@ func newFixture(t testing.TB) *fixture {
 		identities: identities, recipients: recipients, pages: map[topology.PageNumber][]proto.Device{}}
 }
 
-// quick is a configuration with short times everywhere except for an API without an answer.
+// loopback are the networks of the APIs of tests.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// quick is a configuration with short times everywhere except for an API without an answer. Its operator lets responses
+// of this machine be shown.
 func quick() Config {
-	return Config{CallTimeout: 20 * time.Second, AttemptTimeout: 10 * time.Second, ProbeTimeout: 20 * time.Second,
+	return Config{Egress: egress.Config{Allow: loopback}, CallTimeout: 20 * time.Second, AttemptTimeout: 10 * time.Second, ProbeTimeout: 20 * time.Second,
 		retryWait: 5 * time.Millisecond, catalogWait: time.Second, Sweep: 50 * time.Millisecond,
 		Grace: 200 * time.Millisecond}
 }

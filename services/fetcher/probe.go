@@ -70,7 +70,8 @@ func (s *Service) probe(ctx context.Context, m *bus.Msg) (proto.Poll, *proto.Pro
 			return notProbed("The fetcher's configuration cannot be used."), nil
 		}
 		defer fresh.CloseIdleConnections()
-		c.fresh, c.record = fresh, &recorder{clock: s.clock, proxy: proxied(s.cfg.Egress)}
+		c.fresh, c.record = fresh, &recorder{clock: s.clock, proxy: proxied(s.cfg.Egress),
+			disclose: s.cfg.Egress.Discloses}
 		retries = 0
 	}
 	poll, err := c.make(ctx, s.cfg.ProbeTimeout, retries)

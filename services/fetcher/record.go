@@ -3,10 +3,12 @@ package fetcher
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptrace"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -23,8 +25,10 @@ import (
 type recorder struct {
 	clock clock.Clock
 	proxy func(*http.Request) bool // whether a request goes through a proxy
-	mu    sync.Mutex
-	last  *attemptRecord
+	// disclose reports whether a response from an address, or from the proxy at an address, may be shown.
+	disclose func(from netip.Addr, proxied bool) bool
+	mu       sync.Mutex
+	last     *attemptRecord
 }
 
 // attemptRecord is the record of one attempt.
@@ -32,7 +36,8 @@ type attemptRecord struct {
 	recorder   *recorder
 	report     proto.ProbeReport
 	conn       proto.ProbeConnection
-	connecting bool // a connection was attempted
+	connecting bool       // a connection was attempted
+	peer       netip.Addr // of the connection that carried the request
 	scrub      *scrubber
 	began      time.Time
 	step       map[string]time.Time // when a step of the connection began
@@ -154,8 +159,25 @@ func (c *recorder) result() *proto.ProbeReport {
 		full := int64(len(a.body.data)) < a.body.size
 		r.Body, r.Cut = a.scrub.body(a.body.data, full)
 		r.Size, r.Unread = a.body.size, !a.body.ended
+		if why := a.withheld(); why != "" {
+			r.Header, r.Body, r.Cut, r.Withheld = nil, nil, r.Size > 0, why
+		}
 	}
 	return &report
+}
+
+// withheld returns the reason why the response is not shown, or "". A person who may test integrations chooses the URL,
+// and must not read through a fetcher what only the fetchers' network can.
+func (a *attemptRecord) withheld() string {
+	why := "is not a public address"
+	switch {
+	case a.recorder.disclose(a.peer, a.conn.Proxied):
+		return ""
+	case a.conn.Proxied:
+		why = "is a proxy, and the address behind it may be internal"
+	}
+	return fmt.Sprintf("The headers and the body are not shown, because %s %s. To show them, start the fetchers with "+
+		"--egress-allow for its network and those of all other scoring APIs.", a.peer, why)
 }
 
 func (a *attemptRecord) since(t time.Time) time.Duration {

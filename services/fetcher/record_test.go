@@ -103,6 +103,9 @@ func TestReportOfASuccessfulProbe(t *testing.T) {
 		!strings.HasPrefix(string(r.Response.Body), `{"result":{"`+devices[0].ID.String()) {
 		t.Errorf("response %+v, %s", r.Response, r.Response.Body)
 	}
+	if r.Response.Withheld != "" {
+		t.Errorf("shown, and withheld: %s", r.Response.Withheld)
+	}
 	if headerOf(r.Response.Header, "Set-Cookie") != proto.Hidden {
 		t.Errorf("response header %v", r.Response.Header)
 	}
@@ -120,6 +123,48 @@ func TestReportOfASuccessfulProbe(t *testing.T) {
 		{Device: devices[2].ID, Score: proto.NoScore, Problem: proto.ReasonMissing}, {Device: devices[3].ID, Score: 7}}
 	if diff := cmp.Diff(want, r.Result.Observations); diff != "" {
 		t.Errorf("observations (-want +got):\n%s", diff)
+	}
+}
+
+// TestAnInternalResponseIsNotShown checks that whoever may test integrations cannot read what only the fetchers' network
+// can, and still learns how the call went.
+func TestAnInternalResponseIsNotShown(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	devices := someDevices(1)
+	server := newAPI(t, func(rw http.ResponseWriter, r *http.Request, asked []proto.ID) {
+		rw.Header().Set("X-Internal", "build-4711")
+		if r.URL.Path == "/admin" {
+			rw.WriteHeader(http.StatusTeapot)
+			_, _ = io.WriteString(rw, "everyone's passwords")
+			return
+		}
+		entries(`{"score":80}`)(rw, r, asked)
+	})
+	cfg := quick()
+	cfg.Egress.Allow = nil
+	w.start(cfg)
+	for path, want := range map[string]struct {
+		status int
+		why    proto.Reason
+	}{"/admin": {http.StatusTeapot, proto.ReasonAPIError}, "/score": {http.StatusOK, proto.ReasonNone}} {
+		a := w.reported(server.URL+path, devices)
+		if a.Report == nil || a.Report.Response == nil {
+			t.Fatalf("%s: %+v", path, a)
+		}
+		r := a.Report.Response
+		if len(r.Header) != 0 || len(r.Body) != 0 || !r.Cut || r.Size == 0 || a.Report.Status != want.status ||
+			a.Report.Took == 0 || a.Poll.Error != want.why || strings.Contains(a.Poll.Detail, "password") {
+			t.Errorf("%s: %+v, %+v, status %d", path, a.Poll, r, a.Report.Status)
+		}
+		if !strings.Contains(r.Withheld, "127.0.0.1 is not a public address") ||
+			!strings.Contains(r.Withheld, "--egress-allow") {
+			t.Errorf("%s: %q", path, r.Withheld)
+		}
+		if scored := a.Report.Result; (scored != nil) != (want.why == proto.ReasonNone) ||
+			scored != nil && scored.Observations[0].Score != 80 {
+			t.Errorf("%s: %+v", path, scored)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http/httptrace"
+	"net/netip"
 
 	"plumbline.dev/proto"
 )
@@ -41,6 +42,11 @@ func (a *attemptRecord) trace() *httptrace.ClientTrace {
 					a.conn.Connected = max(1, a.since(a.step[stepConnect+addr]))
 				}
 			})
+		},
+		GotConn: func(info httptrace.GotConnInfo) {
+			// Several addresses may be tried at once, so the address of the last try may be another one.
+			peer, _ := netip.ParseAddrPort(info.Conn.RemoteAddr().String())
+			locked(func() { a.peer = peer.Addr().Unmap() })
 		},
 		TLSHandshakeStart: func() { begin(stepHandshake) },
 		TLSHandshakeDone: func(state tls.ConnectionState, err error) {

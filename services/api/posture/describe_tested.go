@@ -22,7 +22,9 @@ func testOperations() openapi.Operations {
 			Summary: "Test an integration without saving it",
 			Details: fmt.Sprintf("A fetcher calls the scoring API once, like a poll, about a few devices. The result describes "+
 				"the connection, the credential, the request, the response with the beginning of its body (at most %d KiB), "+
-				"the scores, and what each check of the integration would decide. Secrets are replaced by %q. A failed test "+
+				"the scores, and what each check of the integration would decide. Secrets are replaced by %q. Headers and body "+
+				"of a response from an address that is not public are left out, unless --egress-allow of the fetchers has it; "+
+				"withheld then says so. A failed test "+
 				"is a result with error and detail, not an error of the request. With integration_id, integration has the "+
 				"members that change (a JSON merge patch), and the stored secret is used unless the body has another one; it "+
 				"is only sent to the host it was stored for, as when saving. Without, integration is a whole new one. Each "+

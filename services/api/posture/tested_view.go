@@ -91,6 +91,8 @@ type testResponse struct {
 	Size        int64        `json:"size"` // bytes that were read
 	Cut         bool         `json:"cut"`
 	Unread      bool         `json:"unread"` // the response was not read to its end
+	// Withheld says why headers and body are left out; empty if they are not.
+	Withheld string `json:"withheld"`
 }
 
 type testHeader struct {
@@ -110,7 +112,7 @@ func (s *API) viewTest(a proto.Account, i *proto.Integration, stored bool, devic
 		if m := r.Response; m != nil {
 			v.Response = &testResponse{Status: r.Status, Protocol: r.Protocol, FirstByteMS: millis(r.FirstByte),
 				TookMS: millis(r.Took), Header: viewHeader(m.Header), Body: viewBody(m.Body), Size: m.Size, Cut: m.Cut,
-				Unread: m.Unread}
+				Unread: m.Unread, Withheld: m.Withheld}
 		}
 	}
 	s.decideTest(v, a, i, stored, devices, answer)

@@ -90,6 +90,9 @@ func TestTestPaneOfFailures(t *testing.T) {
 		"slow": {func(v object) {
 			v["error"], v["detail"], v["response"] = "timeout", "The server did not answer in time.", nil
 		}, []string{"did not answer in time", "Connected", "No response"}},
+		"internal": {func(v object) {
+			v["response"].(object)["withheld"] = "The headers and the body are not shown, because 10.0.0.1 is internal."
+		}, []string{"Passed", "because 10.0.0.1 is internal."}},
 		"not prepared": {func(v object) {
 			v["error"], v["detail"] = "api_error", "The URL names no host."
 			v["response"], v["connection"], v["request"], v["credential"] = nil, nil, nil, nil

@@ -85,7 +85,8 @@ type TestRequest struct {
 	Cut    bool         `json:"cut"`
 }
 
-// TestResponse is the response of a scoring API. Body is its beginning.
+// TestResponse is the response of a scoring API. Body is its beginning. Withheld says why headers and body are left out;
+// it is empty if they are not.
 type TestResponse struct {
 	Status      int          `json:"http_status"`
 	Protocol    string       `json:"protocol"`
@@ -96,6 +97,7 @@ type TestResponse struct {
 	Size        int64        `json:"size"`
 	Cut         bool         `json:"cut"`
 	Unread      bool         `json:"unread"`
+	Withheld    string       `json:"withheld"`
 }
 
 // TestedCheck is a check of a tested integration.

@@ -237,7 +237,11 @@ func rawTest(t *cli.Terminal, v *client.IntegrationTest) error {
 	if r := v.Request; r != nil {
 		show(r.Method+" "+r.URL, r.Header, r.Body, r.Cut)
 	}
-	if r := v.Response; r != nil {
+	if r := v.Response; r != nil && r.Withheld != "" {
+		tab.Row()
+		tab.Row(fmt.Sprintf("%s %d", r.Protocol, r.Status))
+		tab.Row(r.Withheld)
+	} else if r != nil {
 		show(fmt.Sprintf("%s %d", r.Protocol, r.Status), r.Header, r.Body, r.Cut || r.Unread)
 	}
 	return tab.Flush()
