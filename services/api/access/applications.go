@@ -191,7 +191,7 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 			err = s.checkZone(c, app, old.Value)
 		}
 		if err == nil {
-			err = s.guardConsoleHost(c, app)
+			err = s.guardConsoleHost(c, app, old.Value)
 		}
 		if err == nil {
 			err = s.checkReferences(c.Account, body, app, old.Value)

@@ -3,7 +3,6 @@ package access
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/permission"
@@ -48,15 +47,21 @@ func (s *API) guardConsolePolicy(c *v4.Call, policy *proto.Policy) error {
 
 // guardConsoleHost returns an error if an application takes requests for a host of a console. A page on that host could
 // act as the console in an administrator's browser, so it needs the permission to make members of the console's
-// account; whoever has that permission in another account has no say about this one.
-func (s *API) guardConsoleHost(c *v4.Call, app *proto.Application) error {
+// account; whoever has that permission in another account has no say about this one. It also returns an error if a
+// console would move to a host for which another account takes requests. old is the stored application, nil if there
+// is none.
+func (s *API) guardConsoleHost(c *v4.Call, app, old *proto.Application) error {
 	if len(s.cfg.ConsoleAudiences) == 0 {
 		return nil
 	}
 	permitted := permission.Permits(c.Token, consolePermission, proto.Account{})
+	moved := s.isConsole(app) && len(newDestinations(app, old)) > 0
 	for _, other := range s.store.Catalog.AllApplications() {
 		switch {
-		case other.Value.ID == app.ID || !s.isConsole(other.Value) || !sharesHost(app, other.Value):
+		case other.Value.ID == app.ID:
+		case moved && other.Account != c.Account && intrudes(other.Value, app):
+			return errForeignHost
+		case !s.isConsole(other.Value) || !intrudes(app, other.Value):
 		case other.Account != c.Account:
 			return errForeignConsole
 		case !permitted:
@@ -69,29 +74,22 @@ func (s *API) guardConsoleHost(c *v4.Call, app *proto.Application) error {
 var errForeignConsole = v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
 	"Unauthorized to access requested resource: the host belongs to the console of another account")
 
-// sharesHost reports whether an application has a destination on a host of another application, at any port and path,
-// or one that takes requests from it.
-func sharesHost(app, other *proto.Application) bool {
+var errForeignHost = v4.Errorf(http.StatusConflict, v4.CodeApplicationExists,
+	"access.api.error.conflict: an application of another account takes requests for a host of the console: it could act "+
+		"as the console in a browser")
+
+// intrudes reports whether an application takes requests for a host of another application.
+func intrudes(app, other *proto.Application) bool {
 	for _, d := range app.Domains {
 		p, err := appmatch.Parse(d)
 		if err != nil {
 			continue // rejected elsewhere
 		}
 		for _, theirs := range other.Domains {
-			q, err := appmatch.Parse(theirs)
-			if err == nil && (hostOf(p) == hostOf(q) || p.Overrides(q)) {
+			if q, err := appmatch.Parse(theirs); err == nil && p.Intrudes(q) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// hostOf returns the host of a destination, without a port.
-func hostOf(p appmatch.Pattern) string {
-	host, _, _ := strings.Cut(p.String(), "/")
-	if n := strings.LastIndexByte(host, ':'); n > strings.LastIndexByte(host, ']') {
-		host = host[:n]
-	}
-	return host
 }

@@ -379,7 +379,10 @@ func TestTheConsoleIsGuarded(t *testing.T) {
 	}
 	for domain, want := range map[string]string{"console.example.com/x": unauthorized,
 		"console.example.com:8443": unauthorized,
-		"CONSOLE.example.com/y":    unauthorized, "other.example.com": "201/0", "*.example.com": "201/0"} {
+		"CONSOLE.example.com/y":    unauthorized, "console.example.com./y": unauthorized,
+		"\uff43onsole.example.com/y": unauthorized, "console.example.com/*": "409/12136",
+		"console%2eexample.com": "400/12130", "con\u00adsole.example.com/y": unauthorized,
+		"other.example.com": "201/0", "*.example.com": "201/0"} {
 		if got := refusal(f.Through(eve, "POST", "/access/apps", app(domain))); got != want {
 			t.Errorf("an editor serves %s: %s, want %s", domain, got, want)
 		}
@@ -498,6 +501,30 @@ func TestTheConsoleOfAnotherAccountIsGuarded(t *testing.T) {
 		}
 		if got := refusal(f.Do("PUT", mine, app(domain))); got != want {
 			t.Errorf("an application is moved to %s: %s, want %s", domain, got, want)
+		}
+	}
+}
+
+// TestTheConsoleDoesNotMoveToAHostOfOthers checks that the console gets no host on which another account serves pages
+// already.
+func TestTheConsoleDoesNotMoveToAHostOfOthers(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t, apitest.WithConsole)
+	c := f.StartConsole()
+	ada := c.Member("ada@example.com", administrator)
+	other := &proto.Application{ID: proto.NewID(), Name: "trap", Type: "self_hosted", AUD: strings.Repeat("d", 64),
+		Domains: []string{"new.example.com/x", "*.wild.example.com"}}
+	put := bus.Outgoing{Subject: topology.BucketSubject(topology.Config,
+		topology.ConfigKey(proto.NewAccount(), topology.KindApplication, other.ID)), Body: other}
+	if _, err := f.Conn.Publish(t.Context(), put); err != nil {
+		t.Fatal(err)
+	}
+	f.Want(201, "POST", "/access/tags", map[string]any{"name": "after"}) // waits until the API has seen the application
+	for domain, want := range map[string]string{"new.example.com": "409/12136", "console.wild.example.com:8443": "409/12136",
+		"console.wild.example.com": "200/0"} {
+		body := map[string]any{"name": "console", "type": "self_hosted", "domain": domain}
+		if got := refusal(f.Through(ada, "PUT", "/access/apps/"+c.App.ID.String(), body)); got != want {
+			t.Errorf("%s: %s, want %s", domain, got, want)
 		}
 	}
 }

@@ -44,6 +44,16 @@ func (p Pattern) Overrides(other Pattern) bool {
 		hostsMeet(p.host, other.host) && pathsMeet(p, other)
 }
 
+// Intrudes reports whether the destination takes requests for a host of another one, at any port and path: a page there
+// could act in a browser as the pages of the other destination, which share its host or cookies. A less specific
+// destination does not if the other one has its host to itself.
+func (p Pattern) Intrudes(other Pattern) bool {
+	if p.host == "" || other.host == "" || !hostsMeet(p.host, other.host) {
+		return false
+	}
+	return compare(p, other) <= 0 || p.host == other.host || other.port != "" || other.path != ""
+}
+
 // hostsMeet reports whether two host patterns have a host in common.
 func hostsMeet(a, b string) bool {
 	as, bs := strings.Split(a, "."), strings.Split(b, ".")

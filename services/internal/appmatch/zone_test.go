@@ -44,6 +44,47 @@ func TestWithin(t *testing.T) {
 	}
 }
 
+// TestIntrudes checks which destinations get requests for a host of another one.
+func TestIntrudes(t *testing.T) {
+	for _, c := range []struct {
+		a, b string // a takes requests for a host of b
+		want bool
+	}{
+		{"console.lab", "console.lab", true},
+		{"console.lab/x", "console.lab", true},
+		{"console.lab:8443/x", "console.lab", true},
+		{"console.lab", "console.lab/x", true},
+		{"console.lab:81", "console.lab:80", true},
+		{"CONSOLE.lab.", "console.lab", true},
+		{"console.lab", "*.lab", true},
+		{"*.lab/x", "*.lab", true},
+		{"*.lab:81", "*.lab:80", true},
+		{"*e.lab", "c*.lab", true},
+		{"c*.lab", "*e.lab", false},
+		// The rest of the host is free for less specific destinations.
+		{"*.lab", "console.lab:443", true},
+		{"*.lab", "console.lab/x", true},
+		{"*.lab:8443", "console.lab/x", true},
+		{"*.lab", "console.lab", false},
+		{"*.lab:8443/x", "console.lab", false},
+		{"other.lab", "console.lab", false},
+		{"x.console.lab", "console.lab", false},
+		{"x*.lab", "console.lab/x", false},
+	} {
+		a, err1 := Parse(c.a)
+		b, err2 := Parse(c.b)
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		if a.Intrudes(b) != c.want {
+			t.Errorf("%s intrudes on %s: %v", c.a, c.b, !c.want)
+		}
+	}
+	if (Pattern{}).Intrudes(Pattern{}) {
+		t.Error("a pattern that covers nothing intrudes")
+	}
+}
+
 func TestOverrides(t *testing.T) {
 	for _, c := range []struct {
 		a, b string // a takes requests from b
