@@ -5,7 +5,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/api/accessrule"
 )
 
 // checkApplications caches the applications that each check decides about, until the configuration changes.
@@ -93,27 +93,20 @@ func (s *API) countCheckApplications(a proto.Account) map[proto.ID]int {
 // namedChecks returns the checks that rules name, directly or through groups.
 func namedChecks(group func(proto.ID) ids, lists ...[]proto.Rule) ids {
 	all := ids{}
-	anyRule(func(r proto.Rule) bool {
+	accessrule.Any(func(r proto.Rule) bool {
 		switch r.Selector {
 		case "device_posture":
-			if id, ok := ruleID(r, "integration_uid"); ok {
+			if id, ok := accessrule.ID(r, "integration_uid"); ok {
 				all[id] = true
 			}
 		case "group":
-			if id, ok := ruleID(r, "id"); ok {
+			if id, ok := accessrule.ID(r, "id"); ok {
 				all.add(group(id))
 			}
 		}
 		return false
 	}, lists...)
 	return all
-}
-
-// ruleID returns the id in a member of a rule's body.
-func ruleID(r proto.Rule, member string) (proto.ID, bool) {
-	text, _ := v4.Decode(r.Body).Text(member)
-	id, err := proto.ParseID(text)
-	return id, err == nil
 }
 
 // RulesNaming returns how many rules of policies and groups name an id.

@@ -9,6 +9,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/accessrule"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/resource"
@@ -63,7 +64,7 @@ func filterGroups(q url.Values) func(*proto.Group) bool {
 // users they admit.
 func (s *API) groupUnused(a proto.Account, g *proto.Group) error {
 	return resource.InUse("group",
-		s.rulesWith(a, g.ID, func(r proto.Rule) bool { return r.Selector == "group" && ruleNames(r, "id", g.ID) }))
+		s.rulesWith(a, g.ID, func(r proto.Rule) bool { return r.Selector == "group" && accessrule.Names(r, "id", g.ID) }))
 }
 
 // readGroup reads a whole group and keeps the body as sent. The caller sets id, zone and times.
@@ -77,7 +78,7 @@ func (s *API) readGroup(a proto.Account, body v4.Object, g *proto.Group) error {
 	}
 	for member, rules := range map[string]*[]proto.Rule{"include": &g.Include, "exclude": &g.Exclude,
 		"require": &g.Require} {
-		if *rules, err = readRules(body, member); err != nil {
+		if *rules, err = accessrule.Read(body, member); err != nil {
 			return err
 		}
 	}
@@ -125,7 +126,7 @@ func (s *API) checkNoCycle(a proto.Account, g *proto.Group) error {
 // groupsIn returns the groups that rules name.
 func groupsIn(lists ...[]proto.Rule) []proto.ID {
 	var ids []proto.ID
-	anyRule(func(r proto.Rule) bool {
+	accessrule.Any(func(r proto.Rule) bool {
 		if r.Selector == "group" {
 			named, _ := v4.Decode(r.Body).Text("id")
 			if id, err := proto.ParseID(named); err == nil {
@@ -149,7 +150,7 @@ func (s *API) viewGroup(a proto.Account, g *proto.Group) json.RawMessage {
 		Unsupported []string                     `json:"x_unsupported,omitempty"`
 		CreatedAt   v4.Timestamp                 `json:"created_at"`
 		UpdatedAt   v4.Timestamp                 `json:"updated_at"`
-	}{g.ID, g.ID, viewRules(g.Include), viewRules(g.Exclude), viewRules(g.Require),
+	}{g.ID, g.ID, accessrule.View(g.Include), accessrule.View(g.Exclude), accessrule.View(g.Require),
 		unsupported, v4.Timestamp(g.CreatedAt), v4.Timestamp(g.UpdatedAt)})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/accessrule"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/appmatch"
@@ -150,7 +151,7 @@ var namers = []string{"id", "token_id", "identity_provider_id", "integration_uid
 
 // countRules adds by (1 or -1) to the count of the ids that rules name.
 func (c *contents) countRules(by int, lists ...[]proto.Rule) {
-	anyRule(func(r proto.Rule) bool {
+	accessrule.Any(func(r proto.Rule) bool {
 		body := v4.Decode(r.Body)
 		for _, member := range namers {
 			named, _ := body.Text(member)

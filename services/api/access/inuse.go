@@ -5,6 +5,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/accessrule"
 	"plumbline.dev/services/api/v4"
 )
 
@@ -34,12 +35,12 @@ func (s *API) rulesWith(a proto.Account, id proto.ID, is func(proto.Rule) bool) 
 	}
 	all := s.index.account(a)
 	for _, p := range all.policies.All() {
-		if p := p.Value.Value; anyRule(is, p.Include, p.Require, p.Exclude) {
+		if p := p.Value.Value; accessrule.Any(is, p.Include, p.Require, p.Exclude) {
 			names = append(names, "policy "+v4.Quote(p.Name))
 		}
 	}
 	for _, g := range all.groups.All() {
-		if g := g.Value.Value; anyRule(is, g.Include, g.Require, g.Exclude) {
+		if g := g.Value.Value; accessrule.Any(is, g.Include, g.Require, g.Exclude) {
 			names = append(names, "group "+v4.Quote(g.Name))
 		}
 	}
@@ -99,6 +100,6 @@ func (s *API) absentIDP(a proto.Account, app *proto.Application) bool {
 // CheckUsers returns the names of the policies and groups with a rule about a check.
 func (s *API) CheckUsers(a proto.Account, check proto.ID) []string {
 	return s.rulesWith(a, check, func(r proto.Rule) bool {
-		return r.Selector == "device_posture" && ruleNames(r, "integration_uid", check)
+		return r.Selector == "device_posture" && accessrule.Names(r, "integration_uid", check)
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/accessrule"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/catalog"
@@ -154,8 +155,8 @@ func (s *API) plan(a proto.Account, app proto.ID, items []policyItem, now proto.
 }
 
 func samePolicy(a, b *proto.Policy) bool {
-	return bytes.Equal(a.Sent, b.Sent) && sameRules(a.Include, b.Include) && sameRules(a.Exclude, b.Exclude) &&
-		sameRules(a.Require, b.Require)
+	return bytes.Equal(a.Sent, b.Sent) && accessrule.Same(a.Include, b.Include) && accessrule.Same(a.Exclude, b.Exclude) &&
+		accessrule.Same(a.Require, b.Require)
 }
 
 // save stores an application with its policies and reservations, all or nothing.

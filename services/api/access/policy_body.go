@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/accessrule"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/ownedmember"
 )
@@ -36,7 +37,7 @@ func readPolicy(body v4.Object, p *proto.Policy) error {
 	}
 	for member, rules := range map[string]*[]proto.Rule{"include": &p.Include, "exclude": &p.Exclude,
 		"require": &p.Require} {
-		if *rules, err = readRules(body, member); err != nil {
+		if *rules, err = accessrule.Read(body, member); err != nil {
 			return err
 		}
 	}
@@ -96,6 +97,6 @@ func policyView(p *proto.Policy, precedence int, applications *int, unsupported 
 		Unsupported  []string                     `json:"x_unsupported,omitempty"`
 		CreatedAt    v4.Timestamp                 `json:"created_at"`
 		UpdatedAt    v4.Timestamp                 `json:"updated_at"`
-	}{p.ID, precedence, viewRules(p.Include), viewRules(p.Exclude), viewRules(p.Require), p.Owner.IsZero(), applications,
+	}{p.ID, precedence, accessrule.View(p.Include), accessrule.View(p.Exclude), accessrule.View(p.Require), p.Owner.IsZero(), applications,
 		unsupported, v4.Timestamp(p.CreatedAt), v4.Timestamp(p.UpdatedAt)})
 }

@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/accessrule"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/resource"
@@ -111,7 +112,7 @@ func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.Identit
 // provider in allowed_idps, so that they do not fall back to all providers.
 func (s *API) providerUnused(a proto.Account, p *proto.IdentityProvider) error {
 	return resource.InUse("identity provider", s.rulesWith(a, p.ID, func(r proto.Rule) bool {
-		return r.Selector == "login_method" && ruleNames(r, "id", p.ID) || ruleNames(r, "identity_provider_id", p.ID)
+		return r.Selector == "login_method" && accessrule.Names(r, "id", p.ID) || accessrule.Names(r, "identity_provider_id", p.ID)
 	}))
 }
 

@@ -12,6 +12,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/accessrule"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 )
@@ -86,7 +87,7 @@ func (s *API) forgetSeen(ctx context.Context, a proto.Account, t *proto.ServiceT
 
 // tokenUnused returns an error while a policy, a group or an application's SCIM configuration names the token.
 func (s *API) tokenUnused(a proto.Account, t *proto.ServiceToken) error {
-	names := func(r proto.Rule) bool { return r.Selector == "service_token" && ruleNames(r, "token_id", t.ID) }
+	names := func(r proto.Rule) bool { return r.Selector == "service_token" && accessrule.Names(r, "token_id", t.ID) }
 	users := s.rulesWith(a, t.ID, names)
 	for _, i := range s.index.account(a).apps.All() {
 		if app := i.Value; bytes.Contains(app.Value.Sent, []byte(t.ClientID)) &&
@@ -116,23 +117,4 @@ func scimNames(sent v4.Object, clientID string) bool {
 		}
 	}
 	return false
-}
-
-// anyRule reports whether is reports true for a rule of the lists.
-func anyRule(is func(proto.Rule) bool, lists ...[]proto.Rule) bool {
-	for _, rules := range lists {
-		for _, r := range rules {
-			if is(r) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// ruleNames reports whether the member of a rule's body is the id.
-func ruleNames(r proto.Rule, member string, id proto.ID) bool {
-	named, _ := v4.Decode(r.Body).Text(member)
-	parsed, err := proto.ParseID(named)
-	return err == nil && parsed == id
 }

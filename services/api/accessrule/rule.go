@@ -1,4 +1,5 @@
-package access
+// Package accessrule reads the rules of policies and groups of Access, and finds what they name.
+package accessrule
 
 import (
 	"bytes"
@@ -9,9 +10,9 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// readRules reads the rule objects of a member; absent and null mean no rules. Null members of a rule are ignored:
+// Read reads the rule objects of a member; absent and null mean no rules. Null members of a rule are ignored:
 // clients remove a selector that way.
-func readRules(body v4.Object, member string) ([]proto.Rule, error) {
+func Read(body v4.Object, member string) ([]proto.Rule, error) {
 	if !body.Has(member) {
 		return nil, nil
 	}
@@ -71,8 +72,8 @@ func checkRule(r proto.Rule) error {
 	return nil
 }
 
-// viewRules returns rules as they were sent, never nil.
-func viewRules(rules []proto.Rule) []map[string]json.RawMessage {
+// View returns rules as they were sent, never nil.
+func View(rules []proto.Rule) []map[string]json.RawMessage {
 	views := make([]map[string]json.RawMessage, len(rules))
 	for n, r := range rules {
 		views[n] = map[string]json.RawMessage{r.Selector: r.Body}
@@ -80,7 +81,8 @@ func viewRules(rules []proto.Rule) []map[string]json.RawMessage {
 	return views
 }
 
-func sameRules(a, b []proto.Rule) bool {
+// Same reports whether two lists have the same rules, with bodies of the same bytes, in the same order.
+func Same(a, b []proto.Rule) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -90,4 +92,29 @@ func sameRules(a, b []proto.Rule) bool {
 		}
 	}
 	return true
+}
+
+// Any reports whether is reports true for a rule of the lists.
+func Any(is func(proto.Rule) bool, lists ...[]proto.Rule) bool {
+	for _, rules := range lists {
+		for _, r := range rules {
+			if is(r) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Names reports whether the member of a rule's body is the id.
+func Names(r proto.Rule, member string, id proto.ID) bool {
+	named, ok := ID(r, member)
+	return ok && named == id
+}
+
+// ID returns the id in a member of a rule's body.
+func ID(r proto.Rule, member string) (proto.ID, bool) {
+	text, _ := v4.Decode(r.Body).Text(member)
+	id, err := proto.ParseID(text)
+	return id, err == nil
 }

@@ -1,4 +1,4 @@
-package access
+package accessrule
 
 import (
 	"net/netip"

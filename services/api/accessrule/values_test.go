@@ -1,4 +1,4 @@
-package access
+package accessrule
 
 import (
 	"encoding/json"
@@ -49,7 +49,7 @@ func TestValuesThatNothingHasAreRejected(t *testing.T) {
 			"https://",
 	} {
 		for _, part := range []string{"include", "exclude", "require"} {
-			_, err := readRules(v4.Object{part: json.RawMessage("[" + rule + "]")}, part)
+			_, err := Read(v4.Object{part: json.RawMessage("[" + rule + "]")}, part)
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), part+"[0].") {
 				t.Errorf("%s %s: %v, want %s", part, rule, err, want)
 			}
@@ -66,7 +66,7 @@ func TestValuesThatNothingHasAreRejected(t *testing.T) {
 		`{"okta":{"name":"n","identity_provider_id":"okta-idp-id"}}`,
 		`{"oidc":{"claim_name":"c","claim_value":"v","identity_provider_id":"oidc-idp-id"}}`, `{"future":{"any":1}}`,
 	} {
-		if _, err := readRules(v4.Object{"include": json.RawMessage("[" + rule + "]")}, "include"); err != nil {
+		if _, err := Read(v4.Object{"include": json.RawMessage("[" + rule + "]")}, "include"); err != nil {
 			t.Errorf("%s: %v", rule, err)
 		}
 	}
