@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/accessindex"
 	"plumbline.dev/services/api/apitoken"
 	"plumbline.dev/services/api/auditlog"
 	"plumbline.dev/services/api/dashboard"
@@ -83,13 +84,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		ending: make(chan struct{})}
 	s.streams = v4.NewStreams(cfg.Streams, s.ending)
 	s.device = device.New(cfg.answerTimeout, s.store, s.streams, s.ending, m.rows)
+	index := accessindex.New(s.store)
 	s.access = access.New(access.Config{Account: cfg.Account, SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain,
-		ConsoleAudiences: cfg.ConsoleAudiences, Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost,
-		ProbeTimeout: cfg.ProbeTimeout}, s.store, m.providers)
+		ConsoleAudiences: cfg.ConsoleAudiences, Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store,
+		index, m.providers)
 	s.posture = posture.New(
 		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
 			ProbeTimeout: cfg.ProbeTimeout},
-		posture.Deps{Store: s.store, Device: s.device, Streams: s.streams, CheckUsers: s.access.CheckUsers, Probes: m.probes,
+		posture.Deps{Store: s.store, Device: s.device, Streams: s.streams, CheckUsers: index.CheckUsers, Probes: m.probes,
 			Applications: func(a proto.Account) map[proto.ID][]posture.Application { return s.identity.Using(a) },
 			Following:    m.streams,
 			Flips: func(ctx context.Context, a proto.Account, edited, old *proto.Check) (int, int, error) {
@@ -127,7 +129,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		Rules: rules})
 	s.policytest = policytest.New(policytest.Deps{Store: s.store, Device: s.device, Access: s.access,
 		Posture: s.posture})
-	s.dashboard = dashboard.New(dashboard.Deps{Store: s.store, Device: s.device, Posture: s.posture, Access: s.access})
+	s.dashboard = dashboard.New(dashboard.Deps{Store: s.store, Device: s.device, Posture: s.posture, Access: index})
 	s.entryKeys = entrykeys.New(s.store.Conn, s.store.Clock)
 	s.handler = s.newHandler(s.routes())
 	s.server = s.newServer()

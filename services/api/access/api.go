@@ -8,6 +8,7 @@ import (
 	"filippo.io/age"
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/accessindex"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
@@ -37,21 +38,19 @@ type Config struct {
 type API struct {
 	cfg           Config
 	store         *store.Store
-	index         *index // in step with the store's catalog
+	index         *accessindex.Index // in step with the store's catalog
 	served        resource.Parts
 	tags          *resource.Kind[proto.Tag, *proto.Tag]
 	groups        *resource.Kind[proto.Group, *proto.Group]
 	providers     *resource.Kind[proto.IdentityProvider, *proto.IdentityProvider]
 	policies      *resource.Kind[proto.Policy, *proto.Policy]
 	providerTests *prometheus.CounterVec // by result
-	checkApps     checkApplications
 }
 
 // New returns the API of Access. Call it before the store runs. providerTests counts tests of identity providers by
 // result.
-func New(cfg Config, s *store.Store, providerTests *prometheus.CounterVec) *API {
-	a := &API{cfg: cfg, store: s, index: newIndex(), providerTests: providerTests}
-	s.Catalog.Tell(a.index.apply)
+func New(cfg Config, s *store.Store, x *accessindex.Index, providerTests *prometheus.CounterVec) *API {
+	a := &API{cfg: cfg, store: s, index: x, providerTests: providerTests}
 	a.served = a.parts()
 	a.served.Register()
 	return a

@@ -70,7 +70,7 @@ func (s *API) listApplications(ctx context.Context, c *v4.Call) (v4.Response, er
 		return v4.Response{}, err
 	}
 	q := c.URL.Query()
-	all := s.index.account(c.Account).apps.All()
+	all := s.index.Account(c.Account).Applications.All()
 	if c.Zoned() || v4.HasParam(q, "aud", "name", "domain", "search") {
 		wants := applicationFilter(q)
 		all = store.Filter(all, func(app catalog.Record[proto.Application]) bool {
@@ -96,7 +96,7 @@ func (s *API) shownPolicies(app catalog.Record[proto.Application]) store.Basis {
 			newest, n = max(newest, p.Revision), n+1
 		}
 	}
-	return store.Basis{newest, n, s.referenceVersion()}
+	return store.Basis{newest, n, s.index.ReferenceVersion()}
 }
 
 // applicationFilter returns the filter of a list query (api/README.md 3.2). Names and domains match by substring unless
@@ -248,7 +248,7 @@ func (s *API) checkDestinationsFree(a proto.Account, app *proto.Application) err
 		if err != nil {
 			continue
 		}
-		if id, claimed := s.index.otherOwner(a, p.String(), app.ID); claimed {
+		if id, claimed := s.index.OtherOwner(a, p.String(), app.ID); claimed {
 			name := ""
 			if other, found := s.store.Catalog.Application(a, id); found {
 				name = other.Value.Name
@@ -269,7 +269,7 @@ func (s *API) deleteApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 		if err := s.guardConsole(c, app.Value); err != nil {
 			return v4.Response{}, err
 		}
-		owned := deletions(c.Account, s.index.ownedBy(c.Account, app.Value.ID))
+		owned := deletions(c.Account, s.index.OwnedBy(c.Account, app.Value.ID))
 		_, err = s.store.Commit(ctx, c.Account, topology.Config,
 			append(owned, store.ConfigWrite(c.Account, topology.KindApplication, app.Value.ID, nil, store.PriorOf(app)))...)
 		if errors.Is(err, bus.ErrConflict) {
@@ -301,6 +301,7 @@ func (s *API) showApplication(a proto.Account, app *proto.Application) any {
 }
 
 func (s *API) sameApplicationName(c *v4.Call, app *proto.Application) []v4.Notice {
-	return resource.SameName("application", app.Name, app.ID, resource.Items(s.index.account(c.Account).apps.All(),
+	all := s.index.Account(c.Account).Applications.All()
+	return resource.SameName("application", app.Name, app.ID, resource.Items(all,
 		func(o catalog.Record[proto.Application]) string { return c.Visible(o.Value.Zone, o.Value.Name) }))
 }

@@ -32,7 +32,7 @@ func (s *API) guardConsole(c *v4.Call, app *proto.Application) error {
 // guardConsolePolicy returns an error if a request changes a reusable policy that an application of the console links,
 // without the permission to make members.
 func (s *API) guardConsolePolicy(c *v4.Call, policy *proto.Policy) error {
-	if len(s.cfg.ConsoleAudiences) == 0 || s.index.linksTo(c.Account, policy.ID) == 0 {
+	if len(s.cfg.ConsoleAudiences) == 0 || s.index.LinksTo(c.Account, policy.ID) == 0 {
 		return nil
 	}
 	for _, app := range s.store.Catalog.Applications(c.Account) {

@@ -27,7 +27,7 @@ func (s *API) newGroups() *resource.Kind[proto.Group, *proto.Group] {
 		Zones: true, TextMessages: true, NotFound: errNoGroup,
 		Find: resource.ByID(s.store.Catalog.Group),
 		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.Group]] {
-			return s.index.account(a).groups.All()
+			return s.index.Account(a).Groups.All()
 		},
 		Filter: filterGroups,
 		Meta: func(_ proto.Account, g *proto.Group) resource.Meta {
@@ -42,7 +42,7 @@ func (s *API) newGroups() *resource.Kind[proto.Group, *proto.Group] {
 		Decode: func(a proto.Account, body v4.Object, g, _ *proto.Group) error { return s.readGroup(a, body, g) },
 		Unused: s.groupUnused,
 		View:   func(a proto.Account, g *proto.Group) any { return s.viewGroup(a, g) },
-		Basis:  func(catalog.Record[proto.Group]) store.Basis { return store.Basis{s.referenceVersion()} },
+		Basis:  func(catalog.Record[proto.Group]) store.Basis { return store.Basis{s.index.ReferenceVersion()} },
 		Doc: openapi.Resource{
 			One: "a group", Many: "groups, the oldest first", View: openapi.Ref("Group"), Body: openapi.Ref("GroupBody"),
 			Deleted: openapi.Of[v4.IDOnly](), Query: []openapi.Parameter{openapi.NameParam, openapi.SearchParam},
@@ -64,7 +64,9 @@ func filterGroups(q url.Values) func(*proto.Group) bool {
 // users they admit.
 func (s *API) groupUnused(a proto.Account, g *proto.Group) error {
 	return resource.InUse("group",
-		s.rulesWith(a, g.ID, func(r proto.Rule) bool { return r.Selector == "group" && accessrule.Names(r, "id", g.ID) }))
+		s.index.RulesWith(a, g.ID, func(r proto.Rule) bool {
+			return r.Selector == "group" && accessrule.Names(r, "id", g.ID)
+		}))
 }
 
 // readGroup reads a whole group and keeps the body as sent. The caller sets id, zone and times.
@@ -140,7 +142,7 @@ func groupsIn(lists ...[]proto.Rule) []proto.ID {
 
 func (s *API) viewGroup(a proto.Account, g *proto.Group) json.RawMessage {
 	unsupported := v4.Union(policy.Unsupported(g.Include, g.Exclude, g.Require),
-		s.danglingSelectors(a, g.Include, g.Exclude, g.Require))
+		s.index.DanglingSelectors(a, g.Include, g.Exclude, g.Require))
 	return v4.Splice(g.Sent, struct {
 		ID          proto.ID                     `json:"id"`
 		UID         proto.ID                     `json:"uid"`

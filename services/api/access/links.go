@@ -105,7 +105,7 @@ type policyWrite struct {
 // there is one: clients that send policies without ids would otherwise create new ones at every save.
 func (s *API) plan(a proto.Account, app proto.ID, items []policyItem, now proto.Millis) (linkPlan, error) {
 	var p linkPlan
-	owned := s.index.ownedBy(a, app)
+	owned := s.index.OwnedBy(a, app)
 	linked := map[proto.ID]bool{}
 	for _, item := range items {
 		linked[item.id] = true

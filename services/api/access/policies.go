@@ -24,7 +24,7 @@ func (s *API) newPolicies() *resource.Kind[proto.Policy, *proto.Policy] {
 			return p, found && p.Value.Owner.IsZero()
 		}),
 		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.Policy]] {
-			return s.index.account(a).reusable.All()
+			return s.index.Account(a).Reusable.All()
 		},
 		Meta: func(_ proto.Account, p *proto.Policy) resource.Meta { return resource.Meta{ID: p.ID, Name: p.Name} },
 		New: func(_ *v4.Call, now proto.Millis) proto.Policy {
@@ -41,9 +41,9 @@ func (s *API) newPolicies() *resource.Kind[proto.Policy, *proto.Policy] {
 			return s.guardConsolePolicy(c, p)
 		},
 		Unused: s.policyUnused,
-		View:   func(a proto.Account, p *proto.Policy) any { return s.viewReusable(a, p, s.index.linksTo(a, p.ID)) },
+		View:   func(a proto.Account, p *proto.Policy) any { return s.viewReusable(a, p, s.index.LinksTo(a, p.ID)) },
 		Basis: func(r catalog.Record[proto.Policy]) store.Basis {
-			return store.Basis{uint64(s.index.linksTo(r.Account, r.Value.ID)), s.referenceVersion()}
+			return store.Basis{uint64(s.index.LinksTo(r.Account, r.Value.ID)), s.index.ReferenceVersion()}
 		},
 		Doc: openapi.Resource{
 			One: "a reusable policy", Many: "reusable policies, the oldest first", View: openapi.Ref("Policy"),
@@ -75,12 +75,14 @@ func (s *API) checkedPolicy(a proto.Account, body v4.Object, p *proto.Policy) er
 // policyUnused returns an error while an application links the policy: deleting it would silently change which users
 // the application admits.
 func (s *API) policyUnused(a proto.Account, p *proto.Policy) error {
-	if s.index.linksTo(a, p.ID) == 0 {
+	if s.index.LinksTo(a, p.ID) == 0 {
 		return nil
 	}
 	linked := func(l proto.PolicyLink) bool { return l.Policy == p.ID }
 	return resource.InUse("policy",
-		s.applicationsWith(a, func(app *proto.Application) bool { return slices.ContainsFunc(app.Policies, linked) }))
+		s.index.ApplicationsWith(a, func(app *proto.Application) bool {
+			return slices.ContainsFunc(app.Policies, linked)
+		}))
 }
 
 var errNoPolicy = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "access.api.error.not_found")

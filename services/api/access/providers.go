@@ -29,7 +29,7 @@ func (s *API) newProviders() *resource.Kind[proto.IdentityProvider, *proto.Ident
 		Zones: true, NotFound: errNoProvider,
 		Find: resource.ByID(s.store.Catalog.IdentityProvider),
 		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.IdentityProvider]] {
-			return s.index.account(a).idps.All()
+			return s.index.Account(a).Providers.All()
 		},
 		Filter: filterProviders,
 		Meta: func(_ proto.Account, p *proto.IdentityProvider) resource.Meta {
@@ -94,7 +94,7 @@ func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.Identit
 		if err != nil {
 			return 0, err
 		}
-		for _, i := range s.index.account(a).idps.All() {
+		for _, i := range s.index.Account(a).Providers.All() {
 			if other := i.Value.Value; other.Type == typeOnetimepin && other.Zone == p.Zone {
 				return 0, v4.Errorf(http.StatusConflict, v4.CodeConflict,
 					"access.api.error.conflict: a one-time PIN identity provider already exists: %s", other.ID)
@@ -111,7 +111,7 @@ func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.Identit
 // providerUnused returns an error while a policy or a group names the provider. Applications keep the id of a deleted
 // provider in allowed_idps, so that they do not fall back to all providers.
 func (s *API) providerUnused(a proto.Account, p *proto.IdentityProvider) error {
-	return resource.InUse("identity provider", s.rulesWith(a, p.ID, func(r proto.Rule) bool {
+	return resource.InUse("identity provider", s.index.RulesWith(a, p.ID, func(r proto.Rule) bool {
 		return r.Selector == "login_method" && accessrule.Names(r, "id", p.ID) || accessrule.Names(r, "identity_provider_id", p.ID)
 	}))
 }

@@ -88,8 +88,8 @@ func (s *API) forgetSeen(ctx context.Context, a proto.Account, t *proto.ServiceT
 // tokenUnused returns an error while a policy, a group or an application's SCIM configuration names the token.
 func (s *API) tokenUnused(a proto.Account, t *proto.ServiceToken) error {
 	names := func(r proto.Rule) bool { return r.Selector == "service_token" && accessrule.Names(r, "token_id", t.ID) }
-	users := s.rulesWith(a, t.ID, names)
-	for _, i := range s.index.account(a).apps.All() {
+	users := s.index.RulesWith(a, t.ID, names)
+	for _, i := range s.index.Account(a).Applications.All() {
 		if app := i.Value; bytes.Contains(app.Value.Sent, []byte(t.ClientID)) &&
 			scimNames(v4.Decode(app.Value.Sent), t.ClientID) {
 			users = append(users, "SCIM configuration of the application "+v4.Quote(app.Value.Name))

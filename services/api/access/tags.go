@@ -24,7 +24,7 @@ func (s *API) newTags() *resource.Kind[proto.Tag, *proto.Tag] {
 		Store: s.store, Name: "tag", Kind: topology.KindTag, Path: "/access/tags", Param: "name", Scope: permission.Apps,
 		NotFound: errNoTag,
 		Find:     s.store.Catalog.Tag,
-		Items:    func(a proto.Account) []*store.Item[catalog.Record[proto.Tag]] { return s.index.account(a).tags.All() },
+		Items:    func(a proto.Account) []*store.Item[catalog.Record[proto.Tag]] { return s.index.Account(a).Tags.All() },
 		Meta:     func(a proto.Account, t *proto.Tag) resource.Meta { return resource.Meta{ID: topology.TagID(a, t.Name)} },
 		New:      func(_ *v4.Call, now proto.Millis) proto.Tag { return proto.Tag{CreatedAt: now, UpdatedAt: now} },
 		Decode: func(_ proto.Account, body v4.Object, t, _ *proto.Tag) (err error) {
@@ -36,7 +36,7 @@ func (s *API) newTags() *resource.Kind[proto.Tag, *proto.Tag] {
 		Unused: func(a proto.Account, t *proto.Tag) error { return s.untagged(a, t.Name) },
 		View:   func(a proto.Account, t *proto.Tag) any { return s.viewTag(a, t) },
 		Basis: func(r catalog.Record[proto.Tag]) store.Basis {
-			return store.Basis{uint64(s.index.taggedBy(r.Account, r.Value.Name))}
+			return store.Basis{uint64(s.index.TaggedBy(r.Account, r.Value.Name))}
 		},
 		Deleted: func(t *proto.Tag) any { return map[string]string{"name": t.Name} },
 		Doc: openapi.Resource{
@@ -56,7 +56,7 @@ type tagView struct {
 }
 
 func (s *API) viewTag(a proto.Account, t *proto.Tag) tagView {
-	return tagView{t.Name, s.index.taggedBy(a, t.Name), v4.Timestamp(t.CreatedAt), v4.Timestamp(t.UpdatedAt)}
+	return tagView{t.Name, s.index.TaggedBy(a, t.Name), v4.Timestamp(t.CreatedAt), v4.Timestamp(t.UpdatedAt)}
 }
 
 // maxTag bounds the name of a tag, in bytes.
@@ -129,10 +129,10 @@ func (s *API) updateTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
 
 // untagged returns an error while an application has the tag.
 func (s *API) untagged(a proto.Account, name string) error {
-	if s.index.taggedBy(a, name) == 0 {
+	if s.index.TaggedBy(a, name) == 0 {
 		return nil
 	}
-	return resource.InUse("tag", s.applicationsWith(a, func(app *proto.Application) bool {
+	return resource.InUse("tag", s.index.ApplicationsWith(a, func(app *proto.Application) bool {
 		return slices.Contains(v4.Strings(v4.Decode(app.Sent)["tags"]), name)
 	}))
 }

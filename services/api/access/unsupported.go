@@ -15,7 +15,7 @@ import (
 // unsupportedPolicy returns the selectors in a policy's rules that cannot be evaluated, and its other unmet demands,
 // each once.
 func (s *API) unsupportedPolicy(a proto.Account, p *proto.Policy) []string {
-	return v4.Union(unsupportedPolicy(p), s.danglingSelectors(a, p.Include, p.Exclude, p.Require))
+	return v4.Union(unsupportedPolicy(p), s.index.DanglingSelectors(a, p.Include, p.Exclude, p.Require))
 }
 
 func unsupportedPolicy(p *proto.Policy) []string {
@@ -63,7 +63,7 @@ var unsupportedMarkers = [][]byte{
 // unsupportedApplication returns the unsupported features of an application, without those of its policies.
 func (s *API) unsupportedApplication(a proto.Account, app *proto.Application) []string {
 	names := unsupportedApplication(app)
-	if app.Type == typeSelfHosted && s.absentIDP(a, app) {
+	if app.Type == typeSelfHosted && s.index.AbsentProvider(a, app) {
 		names = v4.Union(names, []string{"allowed_idps"})
 	}
 	return names

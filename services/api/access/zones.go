@@ -372,7 +372,7 @@ func (s *API) hostsFree(a, id proto.Account, z *proto.Zone) error {
 
 // hostsUsed returns an error if an application of the zone lies within the old hosts but not within the new ones.
 func (s *API) hostsUsed(a, id proto.Account, old catalog.Record[proto.Zone], hosts []string) error {
-	for _, app := range s.index.account(a).apps.All() {
+	for _, app := range s.index.Account(a).Applications.All() {
 		v := app.Value.Value
 		if v.Zone == id && within(v.Domains, old.Value.Hosts) && !within(v.Domains, hosts) {
 			return v4.Errorf(http.StatusConflict, v4.CodeConflict,

@@ -1,4 +1,5 @@
-package access
+// Package accessindex indexes the resources of Access, and finds which of them name another resource.
+package accessindex
 
 import (
 	"bytes"
@@ -14,23 +15,26 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// index holds each account's configuration in the form that the API queries: ordered lists, and counts of references.
+// Index holds each account's configuration in the form that the API queries: ordered lists, and counts of references.
 // It is updated change by change, so neither a list of 10,000 resources nor a write to one of them scans them all. It
 // is as current as the catalog that feeds it. It is safe for concurrent use.
-type index struct {
-	mu sync.RWMutex
-	of map[proto.Account]*contents
+type Index struct {
+	store *store.Store
+	mu    sync.RWMutex
+	of    map[proto.Account]*Contents
+
+	checkApps checkApplications
 }
 
-// contents holds the resources of an account. The lock of the index guards the maps; each ordered index has its own
+// Contents holds the resources of an account. The lock of the index guards the maps; each ordered index has its own
 // lock.
-type contents struct {
-	apps     store.Ordered[catalog.Record[proto.Application]]
-	policies store.Ordered[catalog.Record[proto.Policy]] // owned and reusable
-	reusable store.Ordered[catalog.Record[proto.Policy]]
-	groups   store.Ordered[catalog.Record[proto.Group]]
-	idps     store.Ordered[catalog.Record[proto.IdentityProvider]]
-	tags     store.Ordered[catalog.Record[proto.Tag]]
+type Contents struct {
+	Applications store.Ordered[catalog.Record[proto.Application]]
+	Policies     store.Ordered[catalog.Record[proto.Policy]] // owned and reusable
+	Reusable     store.Ordered[catalog.Record[proto.Policy]]
+	Groups       store.Ordered[catalog.Record[proto.Group]]
+	Providers    store.Ordered[catalog.Record[proto.IdentityProvider]]
+	Tags         store.Ordered[catalog.Record[proto.Tag]]
 
 	owned  map[proto.ID]*store.Ordered[catalog.Record[proto.Policy]] // by application
 	links  map[proto.ID]int                                          // number of linking applications of each policy
@@ -39,20 +43,27 @@ type contents struct {
 	owners map[string][]proto.ID                                     // applications with each destination
 }
 
-func newIndex() *index { return &index{of: map[proto.Account]*contents{}} }
+// New returns the index of a store's configuration. Call it before the store runs.
+func New(s *store.Store) *Index {
+	x := newIndex(s)
+	s.Catalog.Tell(x.apply)
+	return x
+}
 
-// account returns the contents of an account; they are empty if the account has none.
-func (x *index) account(a proto.Account) *contents {
-	return read(x, a, func(c *contents) *contents { return c })
+func newIndex(s *store.Store) *Index { return &Index{store: s, of: map[proto.Account]*Contents{}} }
+
+// Account returns the contents of an account; they are empty if the account has none.
+func (x *Index) Account(a proto.Account) *Contents {
+	return read(x, a, func(c *Contents) *Contents { return c })
 }
 
 // apply applies a change of the catalog.
-func (x *index) apply(ch catalog.Change) {
+func (x *Index) apply(ch catalog.Change) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	c := x.of[ch.Account]
 	if c == nil {
-		c = &contents{
+		c = &Contents{
 			owned: map[proto.ID]*store.Ordered[catalog.Record[proto.Policy]]{}, links: map[proto.ID]int{},
 			tagged: map[string]int{},
 			named:  map[proto.ID]int{}, owners: map[string][]proto.ID{},
@@ -61,12 +72,12 @@ func (x *index) apply(ch catalog.Change) {
 	}
 	switch ch.Kind {
 	case topology.KindApplication:
-		was, is := applyChange(&c.apps, ch, func(app *proto.Application) proto.Millis { return app.CreatedAt })
+		was, is := applyChange(&c.Applications, ch, func(app *proto.Application) proto.Millis { return app.CreatedAt })
 		c.countApplication(was, -1)
 		c.countApplication(is, 1)
 	case topology.KindPolicy:
 		made := func(p *proto.Policy) proto.Millis { return p.CreatedAt }
-		was, is := applyChange(&c.policies, ch, made)
+		was, is := applyChange(&c.Policies, ch, made)
 		if was != nil {
 			c.countRules(-1, was.Include, was.Exclude, was.Require)
 			c.policyIndex(was.Owner).Remove(ch.ID)
@@ -79,7 +90,7 @@ func (x *index) apply(ch catalog.Change) {
 			delete(c.owned, was.Owner)
 		}
 	case topology.KindGroup:
-		was, is := applyChange(&c.groups, ch, func(g *proto.Group) proto.Millis { return g.CreatedAt })
+		was, is := applyChange(&c.Groups, ch, func(g *proto.Group) proto.Millis { return g.CreatedAt })
 		if was != nil {
 			c.countRules(-1, was.Include, was.Exclude, was.Require)
 		}
@@ -87,9 +98,9 @@ func (x *index) apply(ch catalog.Change) {
 			c.countRules(1, is.Include, is.Exclude, is.Require)
 		}
 	case topology.KindIDP:
-		applyChange(&c.idps, ch, func(p *proto.IdentityProvider) proto.Millis { return p.CreatedAt })
+		applyChange(&c.Providers, ch, func(p *proto.IdentityProvider) proto.Millis { return p.CreatedAt })
 	case topology.KindTag:
-		applyChange(&c.tags, ch, func(t *proto.Tag) proto.Millis { return t.CreatedAt })
+		applyChange(&c.Tags, ch, func(t *proto.Tag) proto.Millis { return t.CreatedAt })
 	}
 }
 
@@ -107,9 +118,9 @@ func applyChange[T any](
 }
 
 // policyIndex returns the ordered index of an owner's policies; without an owner, of the reusable ones.
-func (c *contents) policyIndex(owner proto.ID) *store.Ordered[catalog.Record[proto.Policy]] {
+func (c *Contents) policyIndex(owner proto.ID) *store.Ordered[catalog.Record[proto.Policy]] {
 	if owner.IsZero() {
-		return &c.reusable
+		return &c.Reusable
 	}
 	if c.owned[owner] == nil {
 		c.owned[owner] = new(store.Ordered[catalog.Record[proto.Policy]])
@@ -118,7 +129,7 @@ func (c *contents) policyIndex(owner proto.ID) *store.Ordered[catalog.Record[pro
 }
 
 // countApplication adds by (1 or -1) to the count of everything that an application names.
-func (c *contents) countApplication(app *proto.Application, by int) {
+func (c *Contents) countApplication(app *proto.Application, by int) {
 	if app == nil {
 		return
 	}
@@ -150,7 +161,7 @@ func (c *contents) countApplication(app *proto.Application, by int) {
 var namers = []string{"id", "token_id", "identity_provider_id", "integration_uid"}
 
 // countRules adds by (1 or -1) to the count of the ids that rules name.
-func (c *contents) countRules(by int, lists ...[]proto.Rule) {
+func (c *Contents) countRules(by int, lists ...[]proto.Rule) {
 	accessrule.Any(func(r proto.Rule) bool {
 		body := v4.Decode(r.Body)
 		for _, member := range namers {
@@ -169,29 +180,29 @@ func add[K comparable](to map[K]int, k K, by int) {
 	}
 }
 
-// linksTo returns the number of applications linking a policy.
-func (x *index) linksTo(a proto.Account, policy proto.ID) int {
-	return read(x, a, func(c *contents) int { return c.links[policy] })
+// LinksTo returns the number of applications linking a policy.
+func (x *Index) LinksTo(a proto.Account, policy proto.ID) int {
+	return read(x, a, func(c *Contents) int { return c.links[policy] })
 }
 
-// taggedBy returns the number of applications with a tag.
-func (x *index) taggedBy(a proto.Account, tag string) int {
-	return read(x, a, func(c *contents) int { return c.tagged[tag] })
+// TaggedBy returns the number of applications with a tag.
+func (x *Index) TaggedBy(a proto.Account, tag string) int {
+	return read(x, a, func(c *Contents) int { return c.tagged[tag] })
 }
 
-// rulesNaming returns the number of rules naming an id.
-func (x *index) rulesNaming(a proto.Account, id proto.ID) int {
-	return read(x, a, func(c *contents) int { return c.named[id] })
+// RulesNaming returns the number of rules naming an id.
+func (x *Index) RulesNaming(a proto.Account, id proto.ID) int {
+	return read(x, a, func(c *Contents) int { return c.named[id] })
 }
 
-// ownedBy returns the policies owned by an application.
-func (x *index) ownedBy(a proto.Account, app proto.ID) []*store.Item[catalog.Record[proto.Policy]] {
-	return read(x, a, func(c *contents) []*store.Item[catalog.Record[proto.Policy]] { return c.owned[app].All() })
+// OwnedBy returns the policies owned by an application.
+func (x *Index) OwnedBy(a proto.Account, app proto.ID) []*store.Item[catalog.Record[proto.Policy]] {
+	return read(x, a, func(c *Contents) []*store.Item[catalog.Record[proto.Policy]] { return c.owned[app].All() })
 }
 
-// otherOwner returns an application other than beside that has a destination.
-func (x *index) otherOwner(a proto.Account, destination string, beside proto.ID) (proto.ID, bool) {
-	others := read(x, a, func(c *contents) []proto.ID {
+// OtherOwner returns an application other than beside that has a destination.
+func (x *Index) OtherOwner(a proto.Account, destination string, beside proto.ID) (proto.ID, bool) {
+	others := read(x, a, func(c *Contents) []proto.ID {
 		return slices.DeleteFunc(slices.Clone(c.owners[destination]), func(id proto.ID) bool { return id == beside })
 	})
 	if len(others) == 0 {
@@ -200,12 +211,12 @@ func (x *index) otherOwner(a proto.Account, destination string, beside proto.ID)
 	return others[0], true
 }
 
-func read[T any](x *index, a proto.Account, of func(*contents) T) T {
+func read[T any](x *Index, a proto.Account, of func(*Contents) T) T {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	c := x.of[a]
 	if c == nil {
-		c = new(contents)
+		c = new(Contents)
 	}
 	return of(c)
 }

@@ -1,4 +1,4 @@
-package access
+package accessindex
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 // However applications, policies and groups come and go, the index says of them what counting them says.
 func TestTheIndexCountsWhatThereIs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		x, a := newIndex(), proto.Account{1}
+		x, a := newIndex(nil), proto.Account{1}
 		ids := []proto.ID{{1}, {2}, {3}}
 		some := rapid.SampledFrom(ids)
 		apps, policies := map[proto.ID]*proto.Application{}, map[proto.ID]*proto.Policy{}
@@ -56,7 +56,7 @@ func TestTheIndexCountsWhatThereIs(t *testing.T) {
 	})
 }
 
-func checkIndex(t *rapid.T, x *index, a proto.Account, ids []proto.ID, apps map[proto.ID]*proto.Application,
+func checkIndex(t *rapid.T, x *Index, a proto.Account, ids []proto.ID, apps map[proto.ID]*proto.Application,
 	policies map[proto.ID]*proto.Policy) {
 	reusable := 0
 	for _, id := range append(ids, proto.ID{9}) {
@@ -76,10 +76,10 @@ func checkIndex(t *rapid.T, x *index, a proto.Account, ids []proto.ID, apps map[
 				owned++
 			}
 		}
-		if _, there := x.otherOwner(a, "h1.example.com", id); there != claimed {
+		if _, there := x.OtherOwner(a, "h1.example.com", id); there != claimed {
 			t.Fatalf("the destination is claimed beside %s: %t, wanted %t", id, there, claimed)
 		}
-		if got := []int{x.linksTo(a, id), x.rulesNaming(a, id), len(x.ownedBy(a, id))}; !slices.Equal(got,
+		if got := []int{x.LinksTo(a, id), x.RulesNaming(a, id), len(x.OwnedBy(a, id))}; !slices.Equal(got,
 			[]int{links, named, owned}) {
 			t.Fatalf("of %s: %v, wanted %v", id, got, []int{links, named, owned})
 		}
@@ -89,12 +89,12 @@ func checkIndex(t *rapid.T, x *index, a proto.Account, ids []proto.ID, apps map[
 			reusable++
 		}
 	}
-	c := x.account(a)
-	if got := []int{len(c.apps.All()), len(c.policies.All()), len(c.reusable.All()),
-		x.taggedBy(a, "b")}; !slices.Equal(got, []int{len(apps), len(policies), reusable, len(apps)}) {
+	c := x.Account(a)
+	if got := []int{len(c.Applications.All()), len(c.Policies.All()), len(c.Reusable.All()),
+		x.TaggedBy(a, "b")}; !slices.Equal(got, []int{len(apps), len(policies), reusable, len(apps)}) {
 		t.Fatalf("%v, wanted %d applications, %d policies, %d of them reusable", got, len(apps), len(policies), reusable)
 	}
-	if x.linksTo(proto.Account{2}, ids[0]) != 0 || x.account(proto.Account{2}).apps.All() != nil {
+	if x.LinksTo(proto.Account{2}, ids[0]) != 0 || x.Account(proto.Account{2}).Applications.All() != nil {
 		t.Fatal("another account has something")
 	}
 }

@@ -1,4 +1,4 @@
-package access
+package accessindex
 
 import (
 	"sync"
@@ -21,9 +21,9 @@ type countedChecks struct {
 
 // CheckApplications returns how many applications have a policy with a rule about each check, directly or through
 // groups. A check without any is absent. The caller must not change the result.
-func (s *API) CheckApplications(a proto.Account) map[proto.ID]int {
-	revision := s.store.Catalog.RevisionOf(topology.KindApplication, topology.KindPolicy, topology.KindGroup)
-	c := &s.checkApps
+func (x *Index) CheckApplications(a proto.Account) map[proto.ID]int {
+	revision := x.store.Catalog.RevisionOf(topology.KindApplication, topology.KindPolicy, topology.KindGroup)
+	c := &x.checkApps
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if got, there := c.of[a]; there && got.revision == revision {
@@ -32,7 +32,7 @@ func (s *API) CheckApplications(a proto.Account) map[proto.ID]int {
 	if c.of == nil {
 		c.of = map[proto.Account]countedChecks{}
 	}
-	counted := countedChecks{revision, s.countCheckApplications(a)}
+	counted := countedChecks{revision, x.countCheckApplications(a)}
 	c.of[a] = counted
 	return counted.checks
 }
@@ -46,9 +46,9 @@ func (s ids) add(others ids) {
 	}
 }
 
-func (s *API) countCheckApplications(a proto.Account) map[proto.ID]int {
+func (x *Index) countCheckApplications(a proto.Account) map[proto.ID]int {
 	groups := map[proto.ID]*proto.Group{}
-	for _, r := range s.store.Catalog.Groups(a) {
+	for _, r := range x.store.Catalog.Groups(a) {
 		groups[r.Value.ID] = r.Value
 	}
 	ofGroup := map[proto.ID]ids{}
@@ -65,7 +65,7 @@ func (s *API) countCheckApplications(a proto.Account) map[proto.ID]int {
 		return all
 	}
 	ofPolicy, owned := map[proto.ID]ids{}, map[proto.ID]ids{}
-	for _, r := range s.store.Catalog.Policies(a) {
+	for _, r := range x.store.Catalog.Policies(a) {
 		p := r.Value
 		checks := namedChecks(group, p.Include, p.Require, p.Exclude)
 		ofPolicy[p.ID] = checks
@@ -77,7 +77,7 @@ func (s *API) countCheckApplications(a proto.Account) map[proto.ID]int {
 		}
 	}
 	count := map[proto.ID]int{}
-	for _, r := range s.store.Catalog.Applications(a) {
+	for _, r := range x.store.Catalog.Applications(a) {
 		checks := ids{}
 		checks.add(owned[r.Value.ID])
 		for _, link := range r.Value.Policies {
@@ -108,6 +108,3 @@ func namedChecks(group func(proto.ID) ids, lists ...[]proto.Rule) ids {
 	}, lists...)
 	return all
 }
-
-// RulesNaming returns how many rules of policies and groups name an id.
-func (s *API) RulesNaming(a proto.Account, id proto.ID) int { return s.index.rulesNaming(a, id) }
