@@ -8,9 +8,9 @@ import (
 
 	"filippo.io/age"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/api/apitoken"
 	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/api/zone"
 )
 
 // Config configures the service.
@@ -36,7 +36,7 @@ type Config struct {
 	// console. Without one, people cannot use the API.
 	ConsoleAudiences []string
 	// Zones are the configured zones. If there are any, only they and zones created through the API are served.
-	Zones []access.Zone
+	Zones []zone.Configured
 	// MinInterval is the shortest interval of an integration; default 1m. If it is below a minute, intervals may be in
 	// seconds.
 	MinInterval time.Duration
@@ -77,7 +77,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.clientTimeout = cmp.Or(c.clientTimeout, defaultClientTimeout)
 	c.Streams = cmp.Or(c.Streams, 256)
 	for n, z := range c.Zones {
-		hosts, err := access.Suffixes(z.Hosts)
+		hosts, err := zone.Suffixes(z.Hosts)
 		switch {
 		case err != nil:
 			return c, fmt.Errorf("zone %s (--zone): %w", z.ID, err)

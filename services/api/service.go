@@ -28,6 +28,7 @@ import (
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/trial"
 	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/api/zone"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/httpserve"
@@ -60,6 +61,7 @@ type Service struct {
 	member      *member.API
 	dashboard   *dashboard.API
 	person      *person.API
+	zone        *zone.API
 	cfg         Config
 	store       *store.Store
 	metrics     *metrics
@@ -85,9 +87,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.streams = v4.NewStreams(cfg.Streams, s.ending)
 	s.device = device.New(cfg.answerTimeout, s.store, s.streams, s.ending, m.rows)
 	index := accessindex.New(s.store)
+	s.zone = zone.New(zone.Config{Zones: cfg.Zones, TeamDomain: cfg.TeamDomain}, s.store, index)
 	s.access = access.New(access.Config{Account: cfg.Account, SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain,
-		ConsoleAudiences: cfg.ConsoleAudiences, Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store,
-		index, m.providers)
+		ConsoleAudiences: cfg.ConsoleAudiences, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout},
+		access.Deps{Store: s.store, Index: index, Zones: s.zone, ProviderTests: m.providers})
 	s.posture = posture.New(
 		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
 			ProbeTimeout: cfg.ProbeTimeout},
@@ -108,7 +111,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		Refuses: refuses}, s.store, deps.Log); err != nil {
 		return nil, err
 	}
-	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown, s.person)
+	s.apitoken = apitoken.New(s.store, s.zone.Known, s.person)
 	s.auditlog = auditlog.New(s.store)
 	s.member = member.New(s.store)
 	s.enforcement = enforcement.New(enforcement.Deps{Store: s.store, Device: s.device, Posture: s.posture})

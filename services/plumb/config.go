@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/zone"
 	"plumbline.dev/services/fetcher"
 	"plumbline.dev/services/gateway"
 	"plumbline.dev/services/internal/clock"
@@ -37,7 +37,7 @@ type Config struct {
 	// ConsoleAudiences are the AUDs of the console's applications. Their application tokens authenticate members.
 	ConsoleAudiences []string
 	// Zones lists the configured zones.
-	Zones []access.Zone
+	Zones []zone.Configured
 	// LogMaxBytes is the size of the posture log at most. Default: a quarter of the disk, up to 20 GiB.
 	LogMaxBytes int64
 	// AcceptLoss makes the installation run without the data lost from its store. The losses are logged.

@@ -1,5 +1,5 @@
 // Package access serves Access: applications and their policies, reusable policies, groups, identity providers, tags,
-// the organization, service tokens, signing keys, zones and the account.
+// the organization, service tokens and signing keys.
 package access
 
 import (
@@ -13,6 +13,7 @@ import (
 	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/api/zone"
 )
 
 // Config configures the API of Access.
@@ -26,12 +27,18 @@ type Config struct {
 	TeamDomain string
 	// ConsoleAudiences are the AUDs of the console's applications, which not everyone may change.
 	ConsoleAudiences []string
-	// Zones are the zones of the configuration. If there are any, only they and the stored ones are served.
-	Zones []Zone
 	// FreeSecretHost keeps the secret of an identity provider when the host of one of its URLs changes.
 	FreeSecretHost bool
 	// ProbeTimeout bounds the test of an identity provider after it was saved.
 	ProbeTimeout time.Duration
+}
+
+// Deps are the dependencies of the API.
+type Deps struct {
+	Store         *store.Store
+	Index         *accessindex.Index     // of the store
+	Zones         *zone.API              // which applications fit a zone
+	ProviderTests *prometheus.CounterVec // tests of identity providers, by result
 }
 
 // API serves Access. It is safe for concurrent use.
@@ -39,6 +46,7 @@ type API struct {
 	cfg           Config
 	store         *store.Store
 	index         *accessindex.Index // in step with the store's catalog
+	zones         *zone.API
 	served        resource.Parts
 	tags          *resource.Kind[proto.Tag, *proto.Tag]
 	groups        *resource.Kind[proto.Group, *proto.Group]
@@ -47,10 +55,9 @@ type API struct {
 	providerTests *prometheus.CounterVec // by result
 }
 
-// New returns the API of Access. Call it before the store runs. providerTests counts tests of identity providers by
-// result.
-func New(cfg Config, s *store.Store, x *accessindex.Index, providerTests *prometheus.CounterVec) *API {
-	a := &API{cfg: cfg, store: s, index: x, providerTests: providerTests}
+// New returns the API of Access. Call it before the store runs.
+func New(cfg Config, d Deps) *API {
+	a := &API{cfg: cfg, store: d.Store, index: d.Index, zones: d.Zones, providerTests: d.ProviderTests}
 	a.served = a.parts()
 	a.served.Register()
 	return a
@@ -61,9 +68,8 @@ func (s *API) parts() resource.Parts {
 	s.tags, s.groups, s.providers, s.policies = s.newTags(), s.newGroups(), s.newProviders(), s.newPolicies()
 	return resource.Parts{
 		s.applicationPart(), s.policyPart(), s.groups.Part(), s.providers.Part(), s.tags.Part(),
-		s.organizationPart(), s.serviceTokenPart(), s.zonePart(),
+		s.organizationPart(), s.serviceTokenPart(),
 		{Routes: s.keyRoutes, Operations: keyOperations},
-		{Routes: s.accountRoutes, Operations: accountOperations},
 	}
 }
 

@@ -188,7 +188,7 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 			err = s.checkDestinationsFree(c.Account, app)
 		}
 		if err == nil {
-			err = s.checkZone(c, app, old.Value)
+			err = s.zones.Check(c, app, newDestinations(app, old.Value))
 		}
 		if err == nil {
 			err = s.guardConsoleHost(c, app, old.Value)

@@ -29,6 +29,15 @@ func (s *API) guardConsole(c *v4.Call, app *proto.Application) error {
 	return permission.Denied(consolePermission)
 }
 
+// mayChange returns an error if a request may not change an application or its policies: if it is the console, or if a
+// request for a zone changes an application that lies outside of the zone.
+func (s *API) mayChange(c *v4.Call, app *proto.Application) error {
+	if err := s.guardConsole(c, app); err != nil {
+		return err
+	}
+	return s.zones.MayChange(c, app)
+}
+
 // guardConsolePolicy returns an error if a request changes a reusable policy that an application of the console links,
 // without the permission to make members.
 func (s *API) guardConsolePolicy(c *v4.Call, policy *proto.Policy) error {

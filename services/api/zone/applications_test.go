@@ -1,4 +1,4 @@
-package access_test
+package zone_test
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package access
+package zone
 
 import (
 	"net/url"
@@ -41,14 +41,13 @@ func longest(p appmatch.Pattern, hosts []string) int {
 	return found
 }
 
-// checkZone returns an error if an application does not lie within its zone, or if a request for the zone takes
-// requests from another owner's application. Existing destinations are not checked when the account changes something
-// else.
-func (s *API) checkZone(c *v4.Call, app, old *proto.Application) error {
+// Check returns an error if an application does not lie within its zone, or if a request for the zone takes requests
+// from another owner's application. added are the destinations that it did not have before, in canonical form. Existing
+// destinations are not checked when the account changes something else.
+func (s *API) Check(c *v4.Call, app *proto.Application, added []string) error {
 	if app.Zone.IsZero() {
 		return nil
 	}
-	added := newDestinations(app, old)
 	if len(added) > 0 {
 		if err := s.hostsKnown(c.Account, app.Zone); err != nil {
 			return err
@@ -122,11 +121,10 @@ func (s *API) checkOverrides(c *v4.Call, app *proto.Application, d string, p app
 	return nil
 }
 
-// mayChange returns an error if a request may not change an application or its policies: if it is the console, or if a
-// request for a zone changes an application that lies outside of the zone.
-func (s *API) mayChange(c *v4.Call, app *proto.Application) error {
-	if err := s.guardConsole(c, app); err != nil || !c.Zoned() {
-		return err
+// MayChange returns an error if a request for a zone changes an application that lies outside of the zone.
+func (s *API) MayChange(c *v4.Call, app *proto.Application) error {
+	if !c.Zoned() {
+		return nil
 	}
 	zones := s.zones(c.Account)
 	for _, d := range app.Domains {

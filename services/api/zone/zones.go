@@ -1,4 +1,4 @@
-package access
+package zone
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ func (s *API) zonePart() resource.Part {
 }
 
 // zoneRoutes returns the routes of zones. A zone is a namespace of an account. Its applications must lie within its
-// host suffixes: see zone_apps.go. Zones of the configuration are read at every start and cannot be changed by
+// host suffixes: see applications.go. Zones of the configuration are read at every start and cannot be changed by
 // requests.
 func (s *API) zoneRoutes() []v4.Route {
 	const all, one = "/client/v4/zones", "/client/v4/zones/{zone_id}"
@@ -47,14 +47,14 @@ func (s *API) zoneRoutes() []v4.Route {
 	}
 }
 
-// Zone is a zone of the configuration.
-type Zone struct {
+// Configured is a zone of the configuration.
+type Configured struct {
 	ID    proto.Account
 	Hosts []string // host suffixes
 }
 
 // UnmarshalText parses ID=HOST,HOST.
-func (z *Zone) UnmarshalText(b []byte) error {
+func (z *Configured) UnmarshalText(b []byte) error {
 	id, hosts, _ := strings.Cut(string(b), "=")
 	account, err := proto.ParseAccount(id)
 	if err != nil || hosts == "" {
@@ -140,12 +140,12 @@ func (s *API) hostsKnown(a, id proto.Account) error {
 
 // configured reports whether a zone comes from the configuration.
 func (s *API) configured(id proto.Account) bool {
-	return slices.ContainsFunc(s.cfg.Zones, func(z Zone) bool { return z.ID == id })
+	return slices.ContainsFunc(s.cfg.Zones, func(z Configured) bool { return z.ID == id })
 }
 
-// ZoneKnown reports whether requests for a zone are served. If the configuration has zones, only those and the stored
+// Known reports whether requests for a zone are served. If the configuration has zones, only those and the stored
 // ones are.
-func (s *API) ZoneKnown(a, zone proto.Account) bool {
+func (s *API) Known(a, zone proto.Account) bool {
 	if len(s.cfg.Zones) == 0 || s.configured(zone) {
 		return true
 	}

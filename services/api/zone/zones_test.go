@@ -1,4 +1,4 @@
-package access_test
+package zone_test
 
 import (
 	"encoding/json"
@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api"
-	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/api/apitest"
+	apizone "plumbline.dev/services/api/zone"
 )
 
 // at sends a request with a token. The path is below /client/v4.
@@ -33,7 +33,7 @@ func TestResourcesOfZones(t *testing.T) {
 	t.Parallel()
 	zone, other := "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 	f := apitest.Start(t, func(c *api.Config) {
-		c.Zones = []access.Zone{{ID: apitest.Must(proto.ParseAccount(zone)), Hosts: []string{"example.com"}},
+		c.Zones = []apizone.Configured{{ID: apitest.Must(proto.ParseAccount(zone)), Hosts: []string{"example.com"}},
 			{ID: apitest.Must(proto.ParseAccount(other)), Hosts: []string{"example.org"}}}
 	})
 	do := func(method, zone, path string, body any) apitest.Response {
@@ -90,7 +90,7 @@ func TestResourcesOfZones(t *testing.T) {
 func TestConfiguredZones(t *testing.T) {
 	t.Parallel()
 	zone := proto.NewAccount()
-	f := apitest.Start(t, func(c *api.Config) { c.Zones = []access.Zone{{ID: zone, Hosts: []string{"Lab"}}} })
+	f := apitest.Start(t, func(c *api.Config) { c.Zones = []apizone.Configured{{ID: zone, Hosts: []string{"Lab"}}} })
 	path := "/zones/" + zone.String()
 	for method, body := range map[string]any{"PUT": map[string]any{"name": "example"}, "DELETE": nil} {
 		if r := at(f, apitest.Bootstrap, method, path, body); r.Status != 400 ||
@@ -103,7 +103,7 @@ func TestConfiguredZones(t *testing.T) {
 		map[string]any{"name": "a", "domain": "a.lab"}); r.Status != http.StatusCreated {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
-	var z access.Zone
+	var z apizone.Configured
 	if err := z.UnmarshalText([]byte(zone.String() + "=lab,example.com")); err != nil || z.ID != zone ||
 		len(z.Hosts) != 2 {
 		t.Error(z, err)
@@ -114,7 +114,7 @@ func TestConfiguredZones(t *testing.T) {
 		}
 	}
 	wildcard := f.Config
-	wildcard.Zones = []access.Zone{{ID: zone, Hosts: []string{"*.lab"}}}
+	wildcard.Zones = []apizone.Configured{{ID: zone, Hosts: []string{"*.lab"}}}
 	if _, err := api.New(wildcard, api.Deps{}); err == nil {
 		t.Error("a wildcard is a host suffix")
 	}
