@@ -25,6 +25,7 @@ import (
 	"plumbline.dev/services/api/person"
 	"plumbline.dev/services/api/policytest"
 	"plumbline.dev/services/api/posture"
+	"plumbline.dev/services/api/servicetoken"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/trial"
 	"plumbline.dev/services/api/v4"
@@ -47,29 +48,30 @@ type Deps struct {
 
 // Service is the control plane. Any number of replicas may run.
 type Service struct {
-	identity    *identity.API
-	posture     *posture.API
-	trial       *trial.API
-	access      *access.API
-	apitoken    *apitoken.API
-	auditlog    *auditlog.API
-	device      *device.API
-	enforcement *enforcement.API
-	entryKeys   *entrykeys.API
-	fleet       *fleet.API
-	policytest  *policytest.API
-	member      *member.API
-	dashboard   *dashboard.API
-	person      *person.API
-	zone        *zone.API
-	cfg         Config
-	store       *store.Store
-	metrics     *metrics
-	edge        *v4.Edge
-	handler     http.Handler
-	streams     *v4.Streams
-	server      *httpserve.Server
-	ending      chan struct{} // closed when the service ends
+	identity     *identity.API
+	posture      *posture.API
+	trial        *trial.API
+	access       *access.API
+	apitoken     *apitoken.API
+	auditlog     *auditlog.API
+	device       *device.API
+	enforcement  *enforcement.API
+	entryKeys    *entrykeys.API
+	fleet        *fleet.API
+	policytest   *policytest.API
+	member       *member.API
+	dashboard    *dashboard.API
+	person       *person.API
+	servicetoken *servicetoken.API
+	zone         *zone.API
+	cfg          Config
+	store        *store.Store
+	metrics      *metrics
+	edge         *v4.Edge
+	handler      http.Handler
+	streams      *v4.Streams
+	server       *httpserve.Server
+	ending       chan struct{} // closed when the service ends
 }
 
 // New returns the service. Nothing runs until [Service.Run].
@@ -87,6 +89,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.streams = v4.NewStreams(cfg.Streams, s.ending)
 	s.device = device.New(cfg.answerTimeout, s.store, s.streams, s.ending, m.rows)
 	index := accessindex.New(s.store)
+	s.servicetoken = servicetoken.New(s.store, index)
 	s.zone = zone.New(zone.Config{Zones: cfg.Zones, TeamDomain: cfg.TeamDomain}, s.store, index)
 	s.access = access.New(access.Config{Account: cfg.Account, SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain,
 		ConsoleAudiences: cfg.ConsoleAudiences, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout},

@@ -1,5 +1,5 @@
 // Package access serves Access: applications and their policies, reusable policies, groups, identity providers, tags,
-// the organization, service tokens and signing keys.
+// the organization and signing keys.
 package access
 
 import (
@@ -68,7 +68,7 @@ func (s *API) parts() resource.Parts {
 	s.tags, s.groups, s.providers, s.policies = s.newTags(), s.newGroups(), s.newProviders(), s.newPolicies()
 	return resource.Parts{
 		s.applicationPart(), s.policyPart(), s.groups.Part(), s.providers.Part(), s.tags.Part(),
-		s.organizationPart(), s.serviceTokenPart(),
+		s.organizationPart(),
 		{Routes: s.keyRoutes, Operations: keyOperations},
 	}
 }

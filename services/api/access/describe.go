@@ -47,32 +47,6 @@ func applicationOperations() openapi.Operations {
 	)
 }
 
-func serviceTokenOperations() openapi.Operations {
-	token := openapi.Resource{
-		Path: "/access/service_tokens", ID: "{id}", One: "a service token", Many: "service tokens, the oldest first",
-		View: openapi.Ref("ServiceToken"),
-		Body: openapi.Ref("ServiceTokenBody"), CreateStatus: http.StatusCreated, Deleted: openapi.Ref("ServiceToken"),
-		Query: []openapi.Parameter{openapi.NameParam, openapi.SearchParam},
-		BodyDetails: "The secret is returned only in this response. A body with client_id and client_secret imports a " +
-			"token that is in use elsewhere.",
-	}
-	ops := token.Operations()
-	ops["PUT /access/service_tokens/{id}"] = openapi.Operation{
-		Summary: "Change a service token",
-		Details: "Members absent from the body do not change. A higher client_secret_version creates a new secret.",
-		Body:    openapi.Ref("ServiceTokenBody"), Result: openapi.Ref("ServiceToken"),
-	}
-	ops["POST /access/service_tokens/{id}/refresh"] = openapi.Operation{Summary: "Extend a service token by a year",
-		Result: openapi.Ref("ServiceToken")}
-	ops["POST /access/service_tokens/{id}/rotate"] = openapi.Operation{
-		Summary: "Rotate the secret of a service token",
-		Details: "The new secret is returned only in this response. The previous one stays valid until the time in the " +
-			"body, if there is one.",
-		Body: openapi.Object(openapi.Members{graceMember: openapi.Time().OrNull()}), Result: openapi.Ref("ServiceToken"),
-	}
-	return ops
-}
-
 func organizationOperations() openapi.Operations {
 	org := openapi.Operation{Body: openapi.Ref("OrganizationBody"), Result: openapi.Ref("Organization")}
 	with := func(summary string, status int) openapi.Operation {

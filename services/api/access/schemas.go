@@ -128,16 +128,3 @@ func organizationSchemas() openapi.Members {
 			strictMember, "created_at", "updated_at"),
 	}
 }
-
-func serviceTokenSchemas() openapi.Members {
-	return openapi.Members{
-		"ServiceToken": openapi.Of[serviceTokenView](),
-		"ServiceTokenBody": openapi.Object(openapi.Members{
-			"name": openapi.Text().OrNull(), "duration": openapi.Text().Describe(`"8760h", or "forever"`).OrNull(),
-			"client_secret_version": openapi.Number().OrNull(),
-			graceMember:             openapi.Time().OrNull(),
-			"enabled":               openapi.Bool().OrNull(), "client_id": openapi.Text().OrNull(),
-			"client_secret": openapi.Text().OrNull(),
-		}),
-	}
-}

@@ -1,8 +1,6 @@
 package access_test
 
 import (
-	"fmt"
-
 	"filippo.io/age"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -55,18 +53,4 @@ func storedOrganization(f *apitest.Fixture) proto.Organization {
 		f.T.Fatal(err)
 	}
 	return o
-}
-
-// storedToken reads a service token from the bucket.
-func storedToken(f *apitest.Fixture, clientID any) proto.ServiceToken {
-	f.T.Helper()
-	key, err := topology.ServiceTokenKey(f.Account, fmt.Sprint(clientID))
-	if err != nil {
-		f.T.Fatal(err)
-	}
-	var t proto.ServiceToken
-	if _, err := f.Conn.Get(f.T.Context(), topology.Tokens, key, &t); err != nil {
-		f.T.Fatal(err)
-	}
-	return t
 }
