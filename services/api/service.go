@@ -25,6 +25,7 @@ import (
 	"plumbline.dev/services/api/person"
 	"plumbline.dev/services/api/policytest"
 	"plumbline.dev/services/api/posture"
+	"plumbline.dev/services/api/provider"
 	"plumbline.dev/services/api/servicetoken"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/trial"
@@ -62,6 +63,7 @@ type Service struct {
 	member       *member.API
 	dashboard    *dashboard.API
 	person       *person.API
+	provider     *provider.API
 	servicetoken *servicetoken.API
 	zone         *zone.API
 	cfg          Config
@@ -91,9 +93,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	index := accessindex.New(s.store)
 	s.servicetoken = servicetoken.New(s.store, index)
 	s.zone = zone.New(zone.Config{Zones: cfg.Zones, TeamDomain: cfg.TeamDomain}, s.store, index)
-	s.access = access.New(access.Config{Account: cfg.Account, SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain,
-		ConsoleAudiences: cfg.ConsoleAudiences, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout},
-		access.Deps{Store: s.store, Index: index, Zones: s.zone, ProviderTests: m.providers})
+	s.provider = provider.New(provider.Config{SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain,
+		FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store, index, m.providers)
+	s.access = access.New(access.Config{Account: cfg.Account, TeamDomain: cfg.TeamDomain,
+		ConsoleAudiences: cfg.ConsoleAudiences}, access.Deps{Store: s.store, Index: index, Zones: s.zone})
 	s.posture = posture.New(
 		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
 			ProbeTimeout: cfg.ProbeTimeout},

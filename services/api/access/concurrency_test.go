@@ -3,8 +3,6 @@ package access_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"sync"
 	"testing"
 
 	"plumbline.dev/bus/topology"
@@ -15,34 +13,6 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// atOnce sends requests at the same moment, to each of the replicas in turn, and counts the statuses.
-func atOnce(f *apitest.Fixture, replicas []*api.Service, n int, request func(n int) *http.Request) map[int]int {
-	f.T.Helper()
-	var all sync.WaitGroup
-	statuses := make([]int, n)
-	begin := make(chan struct{})
-	for i := range n {
-		req := request(i)
-		all.Go(func() {
-			<-begin
-			statuses[i] = statusOf(replicas[i%len(replicas)].Handler(), req)
-		})
-	}
-	close(begin)
-	all.Wait()
-	counts := map[int]int{}
-	for _, status := range statuses {
-		counts[status]++
-	}
-	return counts
-}
-
-func statusOf(h http.Handler, r *http.Request) int {
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w.Code
-}
-
 // TestConcurrentRequestsForADestination checks that one of many concurrent requests for a destination, at two replicas,
 // gets it.
 func TestConcurrentRequestsForADestination(t *testing.T) {
@@ -52,7 +22,7 @@ func TestConcurrentRequestsForADestination(t *testing.T) {
 	const n = 12
 	for round := range 4 {
 		uri := fmt.Sprintf("round%d.example.com/path", round)
-		got := atOnce(f, replicas, n, func(i int) *http.Request {
+		got := f.AtOnce(replicas, n, func(i int) *http.Request {
 			// Each has a destination of its own beside the one that all want.
 			body := map[string]any{"name": fmt.Sprint("a", i),
 				"self_hosted_domains": []string{fmt.Sprintf("own%d-%d.example.com", round, i), uri}}
@@ -67,7 +37,7 @@ func TestConcurrentRequestsForADestination(t *testing.T) {
 			ids[i] = apitest.Text(f.Want(201, "POST", "/access/apps",
 				map[string]any{"domain": fmt.Sprintf("from%d-%d.example.com", round, i)}), "id")
 		}
-		got = atOnce(f, replicas, n, func(i int) *http.Request {
+		got = f.AtOnce(replicas, n, func(i int) *http.Request {
 			return f.Request("PUT", f.Path("/access/apps/"+ids[i]), map[string]any{"domain": "to-" + uri})
 		})
 		if got[200] != 1 || got[409] != n-1 {

@@ -12,6 +12,8 @@ import (
 // SCIM provisioning is stored but not performed (api/README.md 3.3). Configurations that Cloudflare rejects are
 // rejected here too: clients rely on the check, and such a configuration would not work at Cloudflare.
 
+const scimMember = "scim_config"
+
 // scimSchemas is the prefix of the schemas of mappings (RFC 7643, 10.3).
 const scimSchemas = "urn:ietf:params:scim:schemas:"
 

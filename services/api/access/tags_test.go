@@ -58,7 +58,7 @@ func TestConcurrentRenamesOfTags(t *testing.T) {
 	for i := range n {
 		f.Want(201, "POST", "/access/tags", map[string]any{"name": fmt.Sprint("t", i)})
 	}
-	got := atOnce(f, replicas, n, func(i int) *http.Request {
+	got := f.AtOnce(replicas, n, func(i int) *http.Request {
 		return f.Request("PUT", f.Path(fmt.Sprint("/access/tags/t", i)), map[string]any{"name": "one"})
 	})
 	if got[200] != 1 || got[409] != n-1 {

@@ -1,4 +1,4 @@
-package access
+package provider
 
 import (
 	"encoding/json"
@@ -12,7 +12,11 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-const typeOnetimepin = "onetimepin"
+const (
+	typeOnetimepin = "onetimepin"
+	// maxNames bounds the scopes and the claims of a provider.
+	maxNames = 100
+)
 
 // providerTypes are the types that clients know. Only providers of [proto.TypeOIDC] can be used for logins.
 var providerTypes = []string{
@@ -98,9 +102,9 @@ func (s *API) readOIDC(config v4.Object, p, old *proto.IdentityProvider) error {
 	}
 	p.Scopes, p.Claims = v4.Strings(config["scopes"]), v4.Strings(config["claims"])
 	for name, list := range map[string][]string{"scopes": p.Scopes, "claims": p.Claims} {
-		if len(list) > maxListed || slices.ContainsFunc(list,
+		if len(list) > maxNames || slices.ContainsFunc(list,
 			func(one string) bool { return !resource.IsHeaderValue(one) || len(one) > v4.MaxName }) {
-			return v4.Invalid("config.%s must be at most %d names without spaces", name, maxListed)
+			return v4.Invalid("config.%s must be at most %d names without spaces", name, maxNames)
 		}
 	}
 	var err error

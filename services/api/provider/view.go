@@ -1,4 +1,4 @@
-package access
+package provider
 
 import (
 	"crypto/rand"

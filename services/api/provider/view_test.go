@@ -1,4 +1,4 @@
-package access_test
+package provider_test
 
 import (
 	"encoding/json"

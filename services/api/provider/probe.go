@@ -1,4 +1,4 @@
-package access
+package provider
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	v4 "plumbline.dev/services/api/v4"
+	"plumbline.dev/services/api/v4"
 )
 
 // CodeProviderTest is the code of a message, not of an error.
@@ -40,7 +40,7 @@ func (s *API) testProvider(ctx context.Context, a proto.Account, p *proto.Identi
 		s.store.Log.Warn("identity provider test failed", "account", a, "provider", p.ID, "err", err)
 		why, text = "no_answer", "No gateway reported in time: save the provider again."
 	}
-	s.providerTests.WithLabelValues(cmp.Or(why, "ok")).Inc()
+	s.tests.WithLabelValues(cmp.Or(why, "ok")).Inc()
 	switch why {
 	case "":
 		return nil

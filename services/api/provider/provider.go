@@ -1,4 +1,4 @@
-package access
+package provider
 
 import (
 	"context"
@@ -112,7 +112,8 @@ func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.Identit
 // provider in allowed_idps, so that they do not fall back to all providers.
 func (s *API) providerUnused(a proto.Account, p *proto.IdentityProvider) error {
 	return resource.InUse("identity provider", s.index.RulesWith(a, p.ID, func(r proto.Rule) bool {
-		return r.Selector == "login_method" && accessrule.Names(r, "id", p.ID) || accessrule.Names(r, "identity_provider_id", p.ID)
+		return r.Selector == "login_method" && accessrule.Names(r, "id", p.ID) ||
+			accessrule.Names(r, "identity_provider_id", p.ID)
 	}))
 }
 

@@ -1,4 +1,4 @@
-package access_test
+package provider_test
 
 import (
 	"net/http"
@@ -168,7 +168,7 @@ func TestOneProviderOfPINs(t *testing.T) {
 	f := apitest.Start(t)
 	replicas := []*api.Service{f.API, f.Replica()}
 	body := map[string]any{"name": "pin", "type": "onetimepin", "config": map[string]any{}}
-	got := atOnce(f, replicas, 8,
+	got := f.AtOnce(replicas, 8,
 		func(int) *http.Request { return f.Request("POST", f.Path("/access/identity_providers"), body) })
 	if got[201] != 1 || got[409] != 7 {
 		t.Fatalf("statuses %v", got)

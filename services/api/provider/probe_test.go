@@ -1,4 +1,4 @@
-package access_test
+package provider_test
 
 import (
 	"strings"
@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api"
-	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/api/apitest"
+	"plumbline.dev/services/api/provider"
 )
 
 // fakeGateway stands in for the gateway: it answers tests of identity providers.
@@ -74,7 +74,7 @@ func TestSavedProvidersAreTested(t *testing.T) {
 	const path = "/access/identity_providers"
 	wants := func(r apitest.Response, status int, sentence string) {
 		t.Helper()
-		got := r.Message(access.CodeProviderTest)
+		got := r.Message(provider.CodeProviderTest)
 		if r.Status != status || !strings.Contains(got, sentence) || (sentence == "") != (got == "") {
 			t.Errorf("%d %q, want %d with %q", r.Status, got, status, sentence)
 		}
