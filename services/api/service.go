@@ -22,6 +22,7 @@ import (
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/member"
 	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/organization"
 	"plumbline.dev/services/api/person"
 	"plumbline.dev/services/api/policytest"
 	"plumbline.dev/services/api/posture"
@@ -63,6 +64,7 @@ type Service struct {
 	member       *member.API
 	dashboard    *dashboard.API
 	person       *person.API
+	organization *organization.API
 	provider     *provider.API
 	servicetoken *servicetoken.API
 	zone         *zone.API
@@ -93,10 +95,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	index := accessindex.New(s.store)
 	s.servicetoken = servicetoken.New(s.store, index)
 	s.zone = zone.New(zone.Config{Zones: cfg.Zones, TeamDomain: cfg.TeamDomain}, s.store, index)
+	s.organization = organization.New(cfg.TeamDomain, s.store)
 	s.provider = provider.New(provider.Config{SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain,
 		FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store, index, m.providers)
-	s.access = access.New(access.Config{Account: cfg.Account, TeamDomain: cfg.TeamDomain,
-		ConsoleAudiences: cfg.ConsoleAudiences}, access.Deps{Store: s.store, Index: index, Zones: s.zone})
+	s.access = access.New(access.Config{Account: cfg.Account, ConsoleAudiences: cfg.ConsoleAudiences},
+		access.Deps{Store: s.store, Index: index, Zones: s.zone})
 	s.posture = posture.New(
 		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
 			ProbeTimeout: cfg.ProbeTimeout},

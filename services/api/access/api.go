@@ -1,5 +1,4 @@
-// Package access serves Access: applications and their policies, reusable policies, groups, tags, the organization
-// and signing keys.
+// Package access serves Access: applications and their policies, reusable policies, groups, tags and signing keys.
 package access
 
 import (
@@ -16,8 +15,6 @@ import (
 type Config struct {
 	// Account is the account that may change the signing keys; zero: every account.
 	Account proto.Account
-	// TeamDomain is the URL of the login pages.
-	TeamDomain string
 	// ConsoleAudiences are the AUDs of the console's applications, which not everyone may change.
 	ConsoleAudiences []string
 }
@@ -54,7 +51,6 @@ func (s *API) parts() resource.Parts {
 	s.tags, s.groups, s.policies = s.newTags(), s.newGroups(), s.newPolicies()
 	return resource.Parts{
 		s.applicationPart(), s.policyPart(), s.groups.Part(), s.tags.Part(),
-		s.organizationPart(),
 		{Routes: s.keyRoutes, Operations: keyOperations},
 	}
 }

@@ -169,11 +169,4 @@ func TestSessionsThatExpireImmediately(t *testing.T) {
 	if got := storedApplication(f, id).SessionDuration; got != proto.Immediately {
 		t.Errorf("the application's sessions last %v", got)
 	}
-	if org := f.Want(201, "POST", "/access/organizations",
-		map[string]any{"name": "Example", "session_duration": "0s"}); org["session_duration"] != "0s" {
-		t.Errorf("shown %v", org)
-	}
-	if got := storedOrganization(f).SessionDuration; got != proto.Immediately {
-		t.Errorf("global sessions last %v", got)
-	}
 }

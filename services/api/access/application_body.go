@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/egress"
 	"plumbline.dev/services/internal/ownedmember"
@@ -59,7 +60,7 @@ func readApplication(body v4.Object, app *proto.Application, old *proto.Applicat
 		return v4.Invalid("app type is missing or invalid")
 	}
 	body.Set("type", app.Type)
-	if app.SessionDuration, err = sessionDuration(body); err != nil {
+	if app.SessionDuration, err = resource.SessionDuration(body); err != nil {
 		return err
 	}
 	if err := readOrigin(body, app, old); err != nil {

@@ -47,22 +47,6 @@ func applicationOperations() openapi.Operations {
 	)
 }
 
-func organizationOperations() openapi.Operations {
-	org := openapi.Operation{Body: openapi.Ref("OrganizationBody"), Result: openapi.Ref("Organization")}
-	with := func(summary string, status int) openapi.Operation {
-		o := org
-		o.Summary, o.Status = summary, status
-		return o
-	}
-	return openapi.Operations{
-		"GET /access/organizations":  {Summary: "Get the organisation", Result: openapi.Ref("Organization")},
-		"POST /access/organizations": with("Create the organisation", http.StatusCreated),
-		"PUT /access/organizations": with("Replace the organisation; strict_service_token_auth and "+
-			"service_token_inactivity do not change if they are absent", 0),
-		"PATCH /access/organizations": with("Change the organisation with a JSON merge patch", 0),
-	}
-}
-
 func keyOperations() openapi.Operations {
 	keys := openapi.Operation{Result: openapi.Of[keysView](), Beside: openapi.Of[keysView]()}
 	get, put, rotate := keys, keys, keys

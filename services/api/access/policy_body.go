@@ -3,10 +3,10 @@ package access
 import (
 	"encoding/json"
 	"slices"
-	"time"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/accessrule"
+	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/ownedmember"
 )
@@ -47,32 +47,13 @@ func readPolicy(body v4.Object, p *proto.Policy) error {
 	if err := v4.CheckMembers(body, policyMembers); err != nil {
 		return err
 	}
-	if p.SessionDuration, err = sessionDuration(body); err != nil {
+	if p.SessionDuration, err = resource.SessionDuration(body); err != nil {
 		return err
 	}
 	p.Unmet = unmetDemands(body, p.Decision)
 	p.Sent = body.EncodeSanitized(slices.Concat(ownedmember.Common(),
 		[]string{"include", "exclude", "require", "precedence"})...)
 	return nil
-}
-
-// maxSession bounds session durations.
-const maxSession = 10 * 8760 * time.Hour
-
-// sessionDuration reads a Go duration. Zero is [proto.Immediately]; an absent duration is 0.
-func sessionDuration(body v4.Object) (time.Duration, error) {
-	text, err := body.Text("session_duration")
-	if err == nil && text == "" {
-		return 0, nil
-	}
-	d, parseErr := time.ParseDuration(text)
-	if err != nil || parseErr != nil || d < 0 || d > maxSession {
-		return 0, v4.Invalid(`session_duration must be a duration such as "24h" or "30m"`)
-	}
-	if d == 0 {
-		return proto.Immediately, nil
-	}
-	return d, nil
 }
 
 // ViewPolicy returns a policy as responses show it (api/README.md 4.2): the body as sent, with our members. A policy of
@@ -97,6 +78,6 @@ func policyView(p *proto.Policy, precedence int, applications *int, unsupported 
 		Unsupported  []string                     `json:"x_unsupported,omitempty"`
 		CreatedAt    v4.Timestamp                 `json:"created_at"`
 		UpdatedAt    v4.Timestamp                 `json:"updated_at"`
-	}{p.ID, precedence, accessrule.View(p.Include), accessrule.View(p.Exclude), accessrule.View(p.Require), p.Owner.IsZero(), applications,
-		unsupported, v4.Timestamp(p.CreatedAt), v4.Timestamp(p.UpdatedAt)})
+	}{p.ID, precedence, accessrule.View(p.Include), accessrule.View(p.Exclude), accessrule.View(p.Require),
+		p.Owner.IsZero(), applications, unsupported, v4.Timestamp(p.CreatedAt), v4.Timestamp(p.UpdatedAt)})
 }

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"plumbline.dev/services/api/breaker"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/internal/policy"
 )
@@ -13,10 +12,6 @@ var (
 		"use_clientless_isolation_app_launcher_url"}
 	keptOfPolicies = []string{"approval_groups", "approval_required", "connection_rules", "isolation_required",
 		"mfa_config", "purpose_justification_prompt", "purpose_justification_required"}
-	keptOfOrganizations = []string{"allow_authenticate_via_warp", "auto_redirect_to_identity", "custom_pages",
-		"deny_unmatched_requests", "deny_unmatched_requests_exempted_zone_names", "is_ui_read_only", "login_design",
-		"mfa_config", "mfa_required_for_all_apps", "mfa_ssh_piv_key_requirements", "ui_read_only_toggle_reason",
-		"user_seat_expiration_inactive_time", "warp_auth_session_duration"}
 )
 
 // Resources that are stored as sent may have members beside those that the schemas list.
@@ -100,20 +95,5 @@ func applicationSchemas() openapi.Members {
 		}), "id", "uid", "aud", "type", "policies", "created_at", "updated_at"),
 		"ApplicationSettings": openapi.Object(openapi.Members{"allow_iframe": openapi.Bool().OrNull(),
 			"skip_interstitial": openapi.Bool().OrNull()}),
-	}
-}
-
-func organizationSchemas() openapi.Members {
-	org := openapi.Echoed(organizationMembers).Kept(keptOfOrganizations...).With(openapi.Members{
-		"name": openapi.Text().OrNull(), "session_duration": openapi.Duration().OrNull(), strictMember: openapi.Bool(),
-		inactivityMember: openapi.Object(openapi.Members{"enabled": openapi.Bool(),
-			"inactivity_threshold_days": openapi.Between(30, 365), "action": openapi.Enum("disable", "delete")}).OrNull(),
-		breaker.Member: breaker.Schema(),
-	})
-	return openapi.Members{
-		"OrganizationBody": openapi.Object(org.With(openapi.Members{strictMember: openapi.Bool().OrNull()})),
-		"Organization": openapi.Object(org.With(openapi.Members{"x_unsupported": openapi.Unsupported,
-			"created_at": openapi.Time().OrNull(), "updated_at": openapi.Time().OrNull()}),
-			strictMember, "created_at", "updated_at"),
 	}
 }

@@ -16,14 +16,3 @@ func storedApplication(f *apitest.Fixture, id any) proto.Application {
 	}
 	return a
 }
-
-// storedOrganization reads the organization from the bucket.
-func storedOrganization(f *apitest.Fixture) proto.Organization {
-	f.T.Helper()
-	var o proto.Organization
-	if _, err := f.Conn.Get(f.T.Context(), topology.Config,
-		topology.ConfigKey(f.Account, topology.KindOrganization, topology.OrganizationID(f.Account)), &o); err != nil {
-		f.T.Fatal(err)
-	}
-	return o
-}

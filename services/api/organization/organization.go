@@ -1,4 +1,4 @@
-package access
+package organization
 
 import (
 	"cmp"
@@ -73,7 +73,7 @@ func readOrganization(body v4.Object, o *proto.Organization) error {
 	if err := v4.CheckMembers(body, organizationMembers); err != nil {
 		return err
 	}
-	if o.SessionDuration, err = sessionDuration(body); err != nil {
+	if o.SessionDuration, err = resource.SessionDuration(body); err != nil {
 		return err
 	}
 	if o.SessionDuration > topology.MaxSession {
@@ -121,7 +121,7 @@ func readInactivity(body v4.Object) (proto.Inactivity, error) {
 
 // teamHost returns the host of the team domain.
 func (s *API) teamHost() string {
-	u, err := url.Parse(s.cfg.TeamDomain)
+	u, err := url.Parse(s.teamDomain)
 	if err != nil {
 		return ""
 	}

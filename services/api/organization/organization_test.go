@@ -1,4 +1,4 @@
-package access_test
+package organization_test
 
 import (
 	"strings"
@@ -146,5 +146,19 @@ func TestAWriteKeepsTheObserveSwitch(t *testing.T) {
 		if diff := cmp.Diff(o.Observe, storedOrganization(f).Observe); diff != "" {
 			t.Errorf("%s: %s", method, diff)
 		}
+	}
+}
+
+// TestGlobalSessionsThatExpireImmediately checks that a duration of zero is returned as sent, and stored as the
+// constant that the gateway reads.
+func TestGlobalSessionsThatExpireImmediately(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t)
+	if org := f.Want(201, "POST", "/access/organizations",
+		map[string]any{"name": "Example", "session_duration": "0s"}); org["session_duration"] != "0s" {
+		t.Errorf("shown %v", org)
+	}
+	if got := storedOrganization(f).SessionDuration; got != proto.Immediately {
+		t.Errorf("global sessions last %v", got)
 	}
 }

@@ -1,4 +1,4 @@
-package access
+package resource
 
 import (
 	"testing"
@@ -18,7 +18,7 @@ func TestSessionDurations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := sessionDuration(body); err != nil || got != want {
+		if got, err := SessionDuration(body); err != nil || got != want {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
