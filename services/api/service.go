@@ -28,6 +28,7 @@ import (
 	"plumbline.dev/services/api/posture"
 	"plumbline.dev/services/api/provider"
 	"plumbline.dev/services/api/servicetoken"
+	"plumbline.dev/services/api/signingkey"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/trial"
 	"plumbline.dev/services/api/v4"
@@ -67,6 +68,7 @@ type Service struct {
 	organization *organization.API
 	provider     *provider.API
 	servicetoken *servicetoken.API
+	signingkey   *signingkey.API
 	zone         *zone.API
 	cfg          Config
 	store        *store.Store
@@ -94,11 +96,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.device = device.New(cfg.answerTimeout, s.store, s.streams, s.ending, m.rows)
 	index := accessindex.New(s.store)
 	s.servicetoken = servicetoken.New(s.store, index)
+	s.signingkey = signingkey.New(cfg.Account, s.store)
 	s.zone = zone.New(zone.Config{Zones: cfg.Zones, TeamDomain: cfg.TeamDomain}, s.store, index)
 	s.organization = organization.New(cfg.TeamDomain, s.store)
 	s.provider = provider.New(provider.Config{SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain,
 		FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store, index, m.providers)
-	s.access = access.New(access.Config{Account: cfg.Account, ConsoleAudiences: cfg.ConsoleAudiences},
+	s.access = access.New(access.Config{ConsoleAudiences: cfg.ConsoleAudiences},
 		access.Deps{Store: s.store, Index: index, Zones: s.zone})
 	s.posture = posture.New(
 		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,

@@ -1,4 +1,4 @@
-// Package access serves Access: applications and their policies, reusable policies, groups, tags and signing keys.
+// Package access serves Access: applications and their policies, reusable policies, groups and tags.
 package access
 
 import (
@@ -13,8 +13,6 @@ import (
 
 // Config configures the API of Access.
 type Config struct {
-	// Account is the account that may change the signing keys; zero: every account.
-	Account proto.Account
 	// ConsoleAudiences are the AUDs of the console's applications, which not everyone may change.
 	ConsoleAudiences []string
 }
@@ -51,7 +49,6 @@ func (s *API) parts() resource.Parts {
 	s.tags, s.groups, s.policies = s.newTags(), s.newGroups(), s.newPolicies()
 	return resource.Parts{
 		s.applicationPart(), s.policyPart(), s.groups.Part(), s.tags.Part(),
-		{Routes: s.keyRoutes, Operations: keyOperations},
 	}
 }
 

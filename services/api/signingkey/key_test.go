@@ -1,4 +1,4 @@
-package access_test
+package signingkey_test
 
 import (
 	"strings"

@@ -1,4 +1,4 @@
-package access
+package signingkey
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/store"
-	v4 "plumbline.dev/services/api/v4"
+	"plumbline.dev/services/api/v4"
 )
 
 // keyRoutes returns the routes of the signing keys. The exchange has one set of keys for all accounts, and the api
@@ -86,10 +86,10 @@ func (s *API) commandKeys(ctx context.Context, c *v4.Call, command *proto.KeysCo
 		view, err := s.askExchange(ctx, command)
 		return v4.Response{Result: view, Beside: view}, err
 	}
-	if !s.cfg.Account.IsZero() && c.Account != s.cfg.Account {
+	if !s.account.IsZero() && c.Account != s.account {
 		return v4.Response{}, v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
 			"Unauthorized to access requested resource: all accounts share the signing keys, and only a token of the account "+
-				"%s may change them", s.cfg.Account)
+				"%s may change them", s.account)
 	}
 	action, err := s.store.BeginAction(ctx, c.Account, told)
 	if err != nil {
