@@ -9,12 +9,13 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/bus/view"
 	"plumbline.dev/proto"
 )
 
 // holdView holds the newest record of every hold. It is safe for concurrent use.
 type holdView struct {
-	*bus.View
+	*view.View
 
 	mu      sync.Mutex
 	records map[topology.HoldRef]holdRecord
@@ -28,7 +29,7 @@ type holdRecord struct {
 
 func newHoldView(conn *bus.Conn) *holdView {
 	v := &holdView{records: map[topology.HoldRef]holdRecord{}}
-	v.View = bus.NewView(conn, topology.Holds, []string{topology.AllHoldKeys}, v.apply)
+	v.View = view.New(conn, topology.Holds, []string{topology.AllHoldKeys}, v.apply)
 	return v
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/bus/view"
 	"plumbline.dev/proto"
 )
 
@@ -17,7 +18,7 @@ import (
 //
 // A commit's cursor is its last message: an index with a cursor has the pages committed with it and before it.
 type index struct {
-	*bus.View
+	*view.View
 	log *slog.Logger
 
 	mu       sync.RWMutex
@@ -48,7 +49,7 @@ const maxPageNumber = 1 << 20
 
 func newIndex(conn *bus.Conn, log *slog.Logger) *index {
 	x := &index{log: log, accounts: map[proto.Account]*inventory{}}
-	x.View = bus.NewView(conn, topology.Devices, []string{">"}, x.apply)
+	x.View = view.New(conn, topology.Devices, []string{">"}, x.apply)
 	return x
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/bus/view"
 	"plumbline.dev/proto"
 )
 
@@ -18,7 +19,7 @@ import (
 // address for each device, 20 bytes, sorted by page. 1,000,000 devices take 20 MB, and a lookup in their 1,000 pages
 // takes about 50 µs. Everything else is read from the bucket at each request. It is safe for concurrent use.
 type Inventory struct {
-	*bus.View
+	*view.View
 	conn *bus.Conn
 	log  *slog.Logger
 
@@ -36,7 +37,7 @@ type indexedPage struct {
 
 func newInventory(conn *bus.Conn, log *slog.Logger) *Inventory {
 	v := &Inventory{conn: conn, log: log, Pages: map[proto.Account]map[topology.PageNumber]*indexedPage{}}
-	v.View = bus.NewView(conn, topology.Devices, []string{">"}, v.apply)
+	v.View = view.New(conn, topology.Devices, []string{">"}, v.apply)
 	return v
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/bus/view"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
 )
@@ -19,7 +20,7 @@ const KindHold = "hold"
 // Holds is a view of the bucket HOLDS: the newest hold of each check over an integration. It is safe for concurrent
 // use.
 type Holds struct {
-	*bus.View
+	*view.View
 
 	mu      sync.RWMutex
 	records map[topology.HoldRef]catalog.Record[proto.Hold]
@@ -27,7 +28,7 @@ type Holds struct {
 
 func newHolds(conn *bus.Conn) *Holds {
 	v := &Holds{records: map[topology.HoldRef]catalog.Record[proto.Hold]{}}
-	v.View = bus.NewView(conn, topology.Holds, []string{topology.AllHoldKeys}, v.apply)
+	v.View = view.New(conn, topology.Holds, []string{topology.AllHoldKeys}, v.apply)
 	return v
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/bus/view"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/servicetoken"
@@ -20,7 +21,7 @@ import (
 // Tokens is a view of the buckets TOKENS and TOKEN_USES: service tokens by id, API tokens by hash, and last uses. It is
 // safe for concurrent use.
 type Tokens struct {
-	*bus.View
+	*view.View
 
 	mu      sync.RWMutex
 	service map[TokenKey]ServiceToken
@@ -59,7 +60,7 @@ func newTokens(conn *bus.Conn) *Tokens {
 		used: map[TokenKey]proto.Millis{}, seen: servicetoken.NewLastSeen(conn),
 		hashes: map[string][]proto.Account{}, sorted: map[proto.Account]*Ordered[ServiceToken]{},
 	}
-	v.View = bus.NewView(conn, topology.Tokens, []string{">"}, v.apply)
+	v.View = view.New(conn, topology.Tokens, []string{">"}, v.apply)
 	return v
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/bus/view"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/clock"
 )
@@ -17,7 +18,7 @@ import (
 // Sessions holds the logins of every account, kept up to date by a watch. A session ended elsewhere is invalid as
 // soon as the change arrives. It is safe for concurrent use.
 type Sessions struct {
-	*bus.View
+	*view.View
 	conn  *bus.Conn
 	log   *slog.Logger
 	clock clock.Clock
@@ -47,7 +48,7 @@ const sweep = 10 * time.Minute
 // NewSessions returns an empty view. [Sessions.Run] fills it.
 func NewSessions(conn *bus.Conn, log *slog.Logger, c clock.Clock) *Sessions {
 	s := &Sessions{conn: conn, log: log, clock: c, held: map[string]heldSession{}}
-	s.View = bus.NewView(conn, topology.Sessions, []string{topology.AllSessionKeys}, s.apply)
+	s.View = view.New(conn, topology.Sessions, []string{topology.AllSessionKeys}, s.apply)
 	return s
 }
 

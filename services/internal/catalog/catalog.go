@@ -6,6 +6,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/bus/view"
 	"plumbline.dev/proto"
 )
 
@@ -27,7 +28,7 @@ type key struct {
 
 // Catalog is a view of some kinds of configured resources. It is safe for concurrent use.
 type Catalog struct {
-	*bus.View
+	*view.View
 
 	mu     sync.RWMutex
 	tables map[topology.Kind]table // by kind; [Of] adds one
@@ -92,7 +93,7 @@ func New(conn *bus.Conn, kinds ...topology.Kind) *Catalog {
 	if len(keys) == 0 {
 		keys = []string{">"}
 	}
-	c.View = bus.NewView(conn, topology.Config, keys, c.apply)
+	c.View = view.New(conn, topology.Config, keys, c.apply)
 	return c
 }
 

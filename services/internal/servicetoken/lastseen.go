@@ -6,12 +6,13 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/bus/view"
 	"plumbline.dev/proto"
 )
 
 // LastSeen is a view of the records of [Seen], for every account. It is safe for concurrent use.
 type LastSeen struct {
-	*bus.View
+	*view.View
 
 	mu    sync.RWMutex
 	notes map[string]SeenNote
@@ -26,7 +27,7 @@ type SeenNote struct {
 // NewLastSeen returns an empty view. Its Run fills it.
 func NewLastSeen(conn *bus.Conn) *LastSeen {
 	l := &LastSeen{notes: map[string]SeenNote{}}
-	l.View = bus.NewView(conn, topology.TokenUses, []string{topology.AllTokenSeenKeys}, l.apply)
+	l.View = view.New(conn, topology.TokenUses, []string{topology.AllTokenSeenKeys}, l.apply)
 	return l
 }
 

@@ -7,13 +7,14 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/bus/view"
 	"plumbline.dev/proto"
 )
 
 // View holds the service tokens of every account, kept up to date by a watch. A changed, disabled or deleted token is
 // treated as such as soon as the change arrives. It is safe for concurrent use.
 type View struct {
-	*bus.View
+	*view.View
 
 	mu     sync.RWMutex
 	tokens map[user]Record // by account and Client ID in lower case
@@ -30,7 +31,7 @@ type Record struct {
 // NewView returns an empty view. Its Run fills it.
 func NewView(conn *bus.Conn) *View {
 	v := &View{tokens: map[user]Record{}, keys: map[string]user{}}
-	v.View = bus.NewView(conn, topology.Tokens, []string{topology.AllServiceTokenKeys}, v.apply)
+	v.View = view.New(conn, topology.Tokens, []string{topology.AllServiceTokenKeys}, v.apply)
 	return v
 }
 

@@ -1,20 +1,22 @@
-package bus
+// Package view keeps copies of buckets up to date in memory.
+package view
 
 import (
 	"context"
 	"fmt"
 	"sync"
 
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 )
 
 // View keeps an in-memory copy of a bucket up to date. Embed it in the type that stores the decoded values. Readers can
 // wait until that type is in sync with the bucket. A View is safe for concurrent use.
 type View struct {
-	conn   *Conn
+	conn   *bus.Conn
 	bucket string
 	keys   []string
-	apply  func(Update) error
+	apply  func(bus.Update) error
 
 	mu       sync.Mutex
 	revision uint64
@@ -22,10 +24,10 @@ type View struct {
 	synced   chan struct{}
 }
 
-// NewView returns a view of the matching keys of a bucket. [View.Run] calls apply for each update, one at a time, in
+// New returns a view of the matching keys of a bucket. [View.Run] calls apply for each update, one at a time, in
 // order of revision. An error that apply returns is reported as an unreadable record, with its key, and does not end
 // the view: one record must not affect the others. The type's own lock guards what apply changes.
-func NewView(c *Conn, bucket string, keys []string, apply func(Update) error) *View {
+func New(c *bus.Conn, bucket string, keys []string, apply func(bus.Update) error) *View {
 	return &View{conn: c, bucket: bucket, keys: keys, apply: apply, changed: make(chan struct{}),
 		synced: make(chan struct{})}
 }
@@ -39,7 +41,7 @@ func (v *View) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	return v.conn.Watch(ctx, v.bucket, v.keys, func(u Update) error {
+	return v.conn.Watch(ctx, v.bucket, v.keys, func(u bus.Update) error {
 		if err := v.apply(u); err != nil {
 			v.conn.Unreadable(topology.BucketStream(v.bucket), u.Key, u.Revision, err)
 		}

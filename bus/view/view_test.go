@@ -1,4 +1,4 @@
-package bus_test
+package view_test
 
 import (
 	"context"
@@ -12,19 +12,20 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/bus/view"
 	"plumbline.dev/proto"
 )
 
 // tagView holds the names of the tags in CONFIG.
 type tagView struct {
-	*bus.View
+	*view.View
 	mu    sync.Mutex
 	names map[string]string // by key
 }
 
 func newTagView(c *bus.Conn) *tagView {
 	v := &tagView{names: map[string]string{}}
-	v.View = bus.NewView(c, topology.Config, []string{topology.ConfigKeys(topology.KindTag)}, v.apply)
+	v.View = view.New(c, topology.Config, []string{topology.ConfigKeys(topology.KindTag)}, v.apply)
 	return v
 }
 
