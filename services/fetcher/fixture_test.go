@@ -65,7 +65,8 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 // quick is a configuration with short times everywhere except for an API without an answer. Its operator lets responses
 // of this machine be shown.
 func quick() Config {
-	return Config{Egress: egress.Config{Allow: loopback}, CallTimeout: 20 * time.Second, AttemptTimeout: 10 * time.Second, ProbeTimeout: 20 * time.Second,
+	return Config{Egress: egress.Config{Allow: loopback},
+		CallTimeout: 20 * time.Second, AttemptTimeout: 10 * time.Second, ProbeTimeout: 20 * time.Second,
 		retryWait: 5 * time.Millisecond, catalogWait: time.Second, Sweep: 50 * time.Millisecond,
 		Grace: 200 * time.Millisecond}
 }

@@ -126,8 +126,8 @@ func TestReportOfASuccessfulProbe(t *testing.T) {
 	}
 }
 
-// TestAnInternalResponseIsNotShown checks that whoever may test integrations cannot read what only the fetchers' network
-// can, and still learns how the call went.
+// TestAnInternalResponseIsNotShown checks that whoever may test integrations cannot read what only the network of the
+// fetchers can, and still learns how the call went.
 func TestAnInternalResponseIsNotShown(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -520,8 +520,9 @@ func TestTheConsoleDoesNotMoveToAHostOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Want(201, "POST", "/access/tags", map[string]any{"name": "after"}) // waits until the API has seen the application
-	for domain, want := range map[string]string{"new.example.com": "409/12136", "console.wild.example.com:8443": "409/12136",
-		"console.wild.example.com": "200/0"} {
+	for domain, want := range map[string]string{"new.example.com": "409/12136",
+		"console.wild.example.com:8443": "409/12136",
+		"console.wild.example.com":      "200/0"} {
 		body := map[string]any{"name": "console", "type": "self_hosted", "domain": domain}
 		if got := refusal(f.Through(ada, "PUT", "/access/apps/"+c.App.ID.String(), body)); got != want {
 			t.Errorf("%s: %s, want %s", domain, got, want)

@@ -20,7 +20,8 @@ func report(devices []proto.Device, scores ...int) *proto.ProbeReport {
 		Credential: proto.ProbeCredential{Sent: true, Detail: "No application covers this URL."},
 		Connection: &proto.ProbeConnection{Address: "192.0.2.1:443", Connected: 18e6, TLSVersion: "TLS 1.3",
 			Certificate: &proto.ProbeCertificate{Subject: "CN=a", NotAfter: 1_900_000_000_000, Trusted: true}},
-		Response: &proto.ProbeMessage{Body: []byte("\xff</script>"), Size: 10, Withheld: "It is internal."}, Status: 200, Protocol: "HTTP/2.0",
+		Response: &proto.ProbeMessage{Body: []byte("\xff</script>"), Size: 10, Withheld: "It is internal."},
+		Status:   200, Protocol: "HTTP/2.0",
 		Took: 142e6, Result: &proto.Input{},
 	}
 	for n, score := range scores {
