@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"plumbline.dev/test/internal/npm"
@@ -87,10 +88,8 @@ func TestJavaScriptVerifies(t *testing.T) {
 	f.up(t)
 	f.pollOnce(t)
 	f.run(t, "verify", text(t, signatures, "verify"))
-	consumer := f.follower(t, "auditor")
 	file := filepath.Join(npm.Installed(t, "docs", "node"), "verify.mjs")
-	save(t, file,
-		strings.ReplaceAll(f.adapted(text(t, signatures, "verify-javascript")), "follow_auditor_KEY", consumer))
+	save(t, file, f.withConsumer(t, "auditor", text(t, signatures, "verify-javascript")))
 	out := f.run(t, "verify.mjs", "exec node "+file)
 	if !strings.Contains(out, "1 pages, 0 entries failed") {
 		t.Errorf("the program shows %s", out)
