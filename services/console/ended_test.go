@@ -1,0 +1,62 @@
+package console_test
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/services/api/apitest"
+	"plumbline.dev/services/console"
+	"plumbline.dev/services/console/session"
+	"plumbline.dev/services/internal/cli"
+)
+
+// A session ends with its time, and with its API token: then the next page is the login, which says so.
+func TestASessionEnds(t *testing.T) {
+	for name, end := range map[string]func(*apitest.Fixture, string){
+		"time": func(f *apitest.Fixture, _ string) { f.Clock.Advance(session.Idle) },
+		"token": func(f *apitest.Fixture, id string) {
+			f.Want(http.StatusOK, http.MethodDelete, "/tokens/"+id, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := apitest.Start(t)
+			made := f.Want(http.StatusOK, http.MethodPost, "/tokens", f.TokenBody("console", apitest.ReadApps))
+			b, service := frontOf(t, f)
+			asks := b.get(t, service.Link(apitest.Text(made, "value"))).Has(http.StatusOK)
+			form := asks.Form("/login/use")
+			b.post(t, "/login/use", form).Has(http.StatusSeeOther)
+			b.get(t, "/applications").Has(http.StatusOK, "Applications")
+			b.post(t, "/login/use", form).Has(http.StatusGone)
+			end(f, apitest.Text(made, "id"))
+			b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			bustest.Eventually(t, "the session ended", func() bool {
+				p := b.get(t, "/applications")
+				return p.Status == http.StatusSeeOther && strings.HasPrefix(p.Header.Get("Location"), "/login?ended=1")
+			})
+		})
+	}
+}
+
+// frontOf serves a console of a fixture, to a browser without a session.
+func frontOf(t *testing.T, f *apitest.Fixture) (browser, *console.Service) {
+	t.Helper()
+	api := httptest.NewServer(f.Handler)
+	t.Cleanup(api.Close)
+	service, err := console.New(console.Config{Addr: "127.0.0.1:0", APIURL: api.URL},
+		console.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: f.Clock})
+	must(t, err)
+	front := httptest.NewServer(service.Handler())
+	t.Cleanup(front.Close)
+	jar, err := cookiejar.New(nil)
+	must(t, err)
+	return browser{front.URL, &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if r.Response.Request.Method == http.MethodPost {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}}, service
+}
