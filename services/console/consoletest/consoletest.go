@@ -143,6 +143,13 @@ func (c *Console) Asked(method string) []Asked {
 	return all
 }
 
+// Forget forgets the requests so far.
+func (c *Console) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = nil
+}
+
 // Answer answers with a result in the envelope of the API.
 func Answer(result any) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, result, nil) }

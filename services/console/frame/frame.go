@@ -174,8 +174,12 @@ func (r *Request) answer(private bool, h Handler) error {
 	return h(r)
 }
 
-// toLogin leads to the login page, which leads back.
+// toLogin leads to the login page, which leads back. Live events end.
 func (r *Request) toLogin() error {
+	if r.live() {
+		r.Stream().end(loggedOut)
+		return nil
+	}
 	back := r.URL.RequestURI()
 	if r.Method != http.MethodGet || r.Fragmented() {
 		back = "/" // a form's page is better than its action

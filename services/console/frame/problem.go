@@ -85,6 +85,10 @@ func (r *Request) fail(err error) {
 	if p.Status == http.StatusInternalServerError {
 		r.frame.deps.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 	}
+	if r.live() {
+		r.failLive(p)
+		return
+	}
 	if r.Fragmented() {
 		err = r.Fragment(base, "problem", r.fragment(p), p.Status)
 	} else {
@@ -101,13 +105,15 @@ func (r *Request) fail(err error) {
 	}
 }
 
-// end ends the session of a credential that the control plane no longer accepts.
+// end ends the session of a credential that the control plane no longer accepts, and leads to the login.
 func (r *Request) end() {
-	r.frame.deps.Sessions.End(session.Cookie(r.Request))
+	r.endSession()
 	if err := r.toLogin(); err != nil {
 		r.frame.deps.Log.Error("login could not be shown", "err", err)
 	}
 }
+
+func (r *Request) endSession() { r.frame.deps.Sessions.End(session.Cookie(r.Request)) }
 
 // problemView is the data of a problem's template.
 type problemView struct {

@@ -8,6 +8,7 @@ import (
 
 	"plumbline.dev/services/console/live"
 	"plumbline.dev/services/console/session"
+	"plumbline.dev/services/plumb/client"
 )
 
 // streamPath is the path of a page's live events. Paths that end in it are not bounded in time.
@@ -80,40 +81,72 @@ func (s *Stream) write(text string) error {
 	return err
 }
 
-// Watch subscribes to a kind of the hub's streams, and calls handle for each event and for each beat, with the event's
-// zero value, until the browser leaves, the subscription ends or handle fails. Only an error before the first byte is
-// returned.
-func (r *Request) Watch(kind string, handle func(*Stream, live.Event) error) error {
+// Watch subscribes to a kind of the hub's streams. It calls begin at first and whenever events were missed, to send the
+// whole state, and handle for each event, until the browser leaves, the subscription ends or one of them fails. Only an
+// error before the first byte is returned.
+func (r *Request) Watch(kind string, begin func(*Stream) error, handle func(*Stream, live.Event) error) error {
 	sub, err := r.Subscribe(kind)
 	if err != nil {
 		return err
 	}
 	defer sub.Close()
 	s := r.Stream()
-	if s.Beat() != nil {
+	if !r.beat(s) || !r.begin(s, begin) {
 		return nil
 	}
 	beat := r.frame.deps.Clock.After(beatEvery)
 	for {
-		var e live.Event
 		select {
 		case <-r.Context().Done():
 			return nil
 		case <-beat:
-			if s.Beat() != nil {
+			if !r.beat(s) {
 				return nil
 			}
 			beat = r.frame.deps.Clock.After(beatEvery)
-		case got, ok := <-sub.Events():
+		case e, ok := <-sub.Events():
 			if !ok {
+				r.over(s, sub.Err())
 				return nil
 			}
-			e = got
-		}
-		if handle(s, e) != nil {
-			return nil
+			switch e.Value.(type) {
+			case live.Away:
+				err = s.sign(signAway)
+			case live.Back:
+				if err = s.sign(signLive); err == nil && !r.begin(s, begin) {
+					return nil
+				}
+			default:
+				err = handle(s, e)
+			}
+			if err != nil {
+				return nil
+			}
 		}
 	}
+}
+
+// begin sends the whole state. If the API does not give it, the browser connects again, unless it may not have it.
+func (r *Request) begin(s *Stream, begin func(*Stream) error) bool {
+	err := begin(s)
+	switch {
+	case err == nil:
+		return true
+	case client.IsUnauthenticated(err):
+		r.over(s, err)
+	default:
+		r.failLive(problemOf(err))
+	}
+	return false
+}
+
+// beat sends a sign of life, and reports whether the events go on.
+func (r *Request) beat(s *Stream) bool {
+	err := s.Beat()
+	if errors.Is(err, errNoSession) {
+		s.end(loggedOut)
+	}
+	return err == nil
 }
 
 // Subscribe subscribes to a kind of the hub's streams. The caller closes the subscription.
@@ -130,89 +163,4 @@ func (r *Request) Subscribe(kind string) (*live.Subscription, error) {
 		return nil, &Problem{Status: http.StatusBadRequest, Title: "No such live events", Text: sentence(err.Error())}
 	}
 	return sub, nil
-}
-
-// events answers /live: named events without content, at most one of a kind each calmPeriod.
-func events(r *Request) error {
-	subs := map[string]*live.Subscription{}
-	for _, kind := range append([]string{live.Status}, r.URL.Query()["kind"]...) {
-		if subs[kind] != nil {
-			continue
-		}
-		sub, err := r.Subscribe(kind)
-		if err != nil {
-			return err
-		}
-		defer sub.Close()
-		subs[kind] = sub
-	}
-	return r.merge(subs)
-}
-
-// merge sends the kinds of events, each at most once a calmPeriod.
-func (r *Request) merge(subs map[string]*live.Subscription) error {
-	s := r.Stream()
-	if s.Beat() != nil {
-		return nil
-	}
-	kinds := make(chan string, len(subs))
-	for kind, sub := range subs {
-		go r.calm(kind, sub, kinds)
-	}
-	beat := r.frame.deps.Clock.After(beatEvery)
-	for {
-		select {
-		case <-r.Context().Done():
-			return nil
-		case <-beat:
-			if s.Beat() != nil {
-				return nil
-			}
-			beat = r.frame.deps.Clock.After(beatEvery)
-		case kind := <-kinds:
-			if kind == "" || s.Send(kind, "") != nil {
-				return nil // the browser connects again
-			}
-		}
-	}
-}
-
-// calm sends the kind after each event, and "" when they end. Events within a calmPeriod are one.
-func (r *Request) calm(kind string, sub *live.Subscription, kinds chan<- string) {
-	ctx := r.Context()
-	pause, due := closedTime(), false
-	events := sub.Events()
-	for events != nil || due {
-		var ready <-chan time.Time
-		if due {
-			ready = pause
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case _, ok := <-events:
-			if !ok {
-				events = nil
-			}
-			due = due || ok
-		case <-ready:
-			select {
-			case kinds <- kind:
-			case <-ctx.Done():
-				return
-			}
-			due, pause = false, r.frame.deps.Clock.After(calmPeriod)
-		}
-	}
-	select {
-	case kinds <- "":
-	case <-ctx.Done():
-	}
-}
-
-// closedTime returns a timer that has fired.
-func closedTime() <-chan time.Time {
-	c := make(chan time.Time)
-	close(c)
-	return c
 }

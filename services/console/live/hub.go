@@ -30,8 +30,15 @@ type Event struct {
 	Value any
 }
 
-// Source runs a stream of a kind with a person's client: it calls emit with the value of each event, until ctx ends or
-// it fails. It is started again after a failure, unless the credential is rejected.
+// Away is the value of an event: the stream failed and is started again. Events are missed until [Back].
+type Away struct{}
+
+// Back is the value of an event: the stream follows again.
+type Back struct{}
+
+// Source runs a stream of a kind with a person's client: it calls emit with [Back] once it follows and then with the
+// value of each event, until ctx ends or it fails. It is started again after a failure, unless the credential is
+// rejected.
 type Source func(ctx context.Context, api *client.Client, emit func(value any)) error
 
 // Hub holds the streams in progress. It is safe for concurrent use.
@@ -56,7 +63,8 @@ type stream struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	subs   map[*Subscription]bool
-	left   int // counts the times when the last subscription ended
+	away   bool // it failed, and does not follow yet
+	left   int  // counts the times when the last subscription ended
 }
 
 // New returns a hub for kinds of streams.
@@ -103,6 +111,9 @@ func (h *Hub) Subscribe(kind string, p session.Person, api *client.Client) (*Sub
 		s = h.start(key, source, api)
 	}
 	sub := &Subscription{hub: h, stream: s, events: make(chan Event, backlog)}
+	if s.away {
+		sub.events <- Event{kind, Away{}}
+	}
 	s.subs[sub] = true
 	h.open++
 	h.people[key.person]++
@@ -126,7 +137,7 @@ func (h *Hub) keep(s *stream, source Source, api *client.Client) error {
 	ctx, wait := s.ctx, firstWait
 	for {
 		began := h.clock.Now()
-		err := source(ctx, api, func(value any) { h.emit(s, Event{s.key.kind, value}) })
+		err := source(ctx, api, func(value any) { h.emit(s, value) })
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -135,6 +146,7 @@ func (h *Hub) keep(s *stream, source Source, api *client.Client) error {
 			return err
 		}
 		h.log.Debug("live stream failed, retrying", "kind", s.key.kind, "err", err)
+		h.emit(s, Away{})
 		if h.clock.Now().Sub(began) > longestWait {
 			wait = firstWait
 		}
@@ -147,13 +159,21 @@ func (h *Hub) keep(s *stream, source Source, api *client.Client) error {
 	}
 }
 
-// emit sends an event to the subscriptions of a stream. One that is too far behind ends.
-func (h *Hub) emit(s *stream, e Event) {
+// emit sends an event to the subscriptions of a stream. One that is too far behind ends. A failure after another, and a
+// start without a failure before, are no events.
+func (h *Hub) emit(s *stream, value any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	_, away := value.(Away)
+	if _, back := value.(Back); away || back {
+		if s.away == away {
+			return
+		}
+		s.away = away
+	}
 	for sub := range s.subs {
 		select {
-		case sub.events <- e:
+		case sub.events <- Event{s.key.kind, value}:
 		default:
 			h.drop(sub)
 		}

@@ -127,15 +127,24 @@ func TestAFailedStreamStartsAgain(t *testing.T) {
 	s := newSource()
 	h, c := newHub(t, s)
 	sub := subscribe(t, h, ann)
+	s.values <- Back{} // nothing was missed
 	s.fail <- errors.New("the control plane is away")
 	bustest.Eventually(t, "it starts again", func() bool { c.Advance(longestWait); return s.started.Load() == 2 })
+	s.fail <- errors.New("the control plane is still away")
+	bustest.Eventually(t, "it starts again", func() bool { c.Advance(longestWait); return s.started.Load() == 3 })
+	late := subscribe(t, h, ann)
+	s.values <- Back{}
 	s.values <- 1
-	if e, ok := <-sub.Events(); !ok || e.Value != 1 {
-		t.Error("the subscription ended")
+	for name, sub := range map[string]*Subscription{"early": sub, "late": late} {
+		for _, want := range []any{Away{}, Back{}, 1} {
+			if e, ok := <-sub.Events(); !ok || e.Value != want {
+				t.Errorf("%s: %#v, want %#v", name, e, want)
+			}
+		}
 	}
 	s.fail <- &client.Error{Status: http.StatusUnauthorized}
-	for range sub.Events() {
-		t.Error("an event")
+	for e := range sub.Events() {
+		t.Errorf("event %#v", e)
 	}
 	if e, ok := errors.AsType[*client.Error](sub.Err()); !ok || e.Status != http.StatusUnauthorized {
 		t.Error(sub.Err())

@@ -28,7 +28,10 @@ func PollStatus(c clock.Clock) Source {
 			if err != nil {
 				return err
 			}
-			if !first && !reflect.DeepEqual(now, last) {
+			switch {
+			case first:
+				emit(Back{})
+			case !reflect.DeepEqual(now, last):
 				emit(now)
 			}
 			last = now
@@ -63,6 +66,9 @@ func FollowResults(ctx context.Context, api *client.Client, emit func(any)) erro
 	for event, err := range api.Follow(ctx, "") {
 		if err != nil {
 			return err
+		}
+		if event.Kind == "ready" {
+			emit(Back{})
 		}
 		if event.Kind != "change" {
 			continue

@@ -27,6 +27,8 @@ type view struct {
 	Cursor   string     // of the next page; empty at the end
 	Searched *time.Time
 	Tail     bool
+	Cut      bool   // lines before these were left out of the tail
+	List     string // path of the list that has them
 	Account  proto.Account
 }
 
@@ -158,6 +160,12 @@ func (v view) NDJSON() string {
 
 // CSV returns the path of the export as CSV.
 func (v view) CSV() string { return v.path("/export", map[string]string{"format": "csv", "tail": ""}) }
+
+// Kept is the number of rows that the table of a live tail keeps.
+func (v view) Kept() int { return tailRowsKept }
+
+// Width is the number of columns.
+func (v view) Width() int { return len(v.Columns) + 1 }
 
 // Moved reports whether the page is not the first one.
 func (v view) Moved() bool { return v.Query.Get("cursor") != "" }

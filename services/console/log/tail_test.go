@@ -1,10 +1,9 @@
 package log_test
 
 import (
-	"bufio"
 	"net/http"
-	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,12 +19,19 @@ type growing struct {
 	mu    sync.Mutex
 	lines []any
 	asked int
+	fails int // status of the answers, 0 for the lines
 }
 
 func (g *growing) add(lines ...any) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.lines = append(g.lines, lines...)
+}
+
+func (g *growing) fail(status int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fails = status
 }
 
 func (g *growing) requests() int {
@@ -37,49 +43,30 @@ func (g *growing) requests() int {
 func (g *growing) serve(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	g.asked++
-	all := slices.Clone(g.lines)
+	all, fails := slices.Clone(g.lines), g.fails
 	g.mu.Unlock()
-	q, newest := r.URL.Query(), strings.Repeat("i", len(all))
+	if fails != 0 {
+		consoletest.Refuse(fails, "no")(w, r)
+		return
+	}
+	q, info := r.URL.Query(), object{"x_newest": strings.Repeat("i", len(all))}
+	limit, err := strconv.Atoi(q.Get("limit"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	at := 0
 	if q.Get("direction") == "asc" {
-		all = all[min(len(q.Get("cursor")), len(all)):]
+		at = min(len(q.Get("cursor")), len(all))
+		all = all[at:]
 	} else {
 		slices.Reverse(all)
-		if q.Get("limit") == "1" && len(all) > 1 {
-			all = all[:1]
-		}
 	}
-	consoletest.List(all, object{"x_newest": newest})(w, r)
-}
-
-// followed opens the live tail of a log, and returns its text so far.
-func followed(t *testing.T, c *consoletest.Console, path string) func() string {
-	t.Helper()
-	server := httptest.NewServer(c.Handler)
-	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	r := c.Request(http.MethodGet, path, nil)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
-	if err != nil {
-		t.Fatal(err)
+	if len(all) > limit {
+		all = all[:limit]
+		info["cursor"] = strings.Repeat("i", at+limit)
 	}
-	req.Header = r.Header
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { resp.Body.Close() })
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
-		t.Fatalf("%s: %d, %v", path, resp.StatusCode, resp.Header)
-	}
-	var mu sync.Mutex
-	var b strings.Builder
-	go func() {
-		for scan := bufio.NewScanner(resp.Body); scan.Scan(); {
-			mu.Lock()
-			b.WriteString(scan.Text() + "\n")
-			mu.Unlock()
-		}
-	}()
-	return func() string { mu.Lock(); defer mu.Unlock(); return b.String() }
+	consoletest.List(all, info)(w, r)
 }
 
 // A posture log without news is asked for its newest line only.
@@ -87,7 +74,9 @@ func TestQuietPostureTail(t *testing.T) {
 	g := &growing{}
 	g.add(postureLine(object{"x_cursor": "9.1"}), postureLine(object{"x_cursor": "10.1"}))
 	c := consoletest.NewLive(t, map[string]http.HandlerFunc{postureAPI: g.serve}, log.Sources, log.Register)
-	followed(t, c, "/logs/posture/live")
+	events := c.Follow("/logs/posture/live")
+	bustest.Eventually(t, "the page is sent", func() bool { return strings.Contains(events.Text(), "innerHTML:#rows") })
+	c.Forget()
 	bustest.Eventually(t, "the source has looked several times", func() bool {
 		c.Clock.Advance(3 * time.Second)
 		return g.requests() > 4
@@ -101,6 +90,7 @@ func TestQuietPostureTail(t *testing.T) {
 }
 
 func TestLiveTail(t *testing.T) {
+	const old = "&#34;old&#34;" // in the details of a line
 	for _, k := range []struct {
 		path, api, filter string
 		line              func(object) object
@@ -118,20 +108,22 @@ func TestLiveTail(t *testing.T) {
 			g := &growing{}
 			g.add(k.line(object{"app_domain": "old", "DeviceName": "old"}))
 			c := consoletest.NewLive(t, map[string]http.HandlerFunc{k.api: g.serve}, log.Sources, log.Register)
-			every, some := followed(t, c, k.path), followed(t, c, k.path+k.filter)
-			bustest.Eventually(t, "the source knows the end of the log", func() bool { return g.requests() > 0 })
+			every, some := c.Follow(k.path), c.Follow(k.path+k.filter)
+			bustest.Eventually(t, "both have the page and the source knows the end of the log", func() bool {
+				return strings.Contains(every.Text(), old) && strings.Contains(some.Text(), old) && g.requests() > 2
+			})
 			g.add(k.line(k.shown), k.line(k.hidden))
 			bustest.Eventually(t, "the new lines arrive", func() bool {
 				c.Clock.Advance(3 * time.Second)
-				return strings.Contains(every(), "hidden") && strings.Contains(some(), "shown")
+				return strings.Contains(every.Text(), "hidden") && strings.Contains(some.Text(), "shown")
 			})
-			text := every()
-			if strings.Contains(text, ">old<") || !strings.Contains(text, `data-hx-swap-oob="afterbegin:#rows"`) ||
+			page, text, found := strings.Cut(every.Text(), "afterbegin:#rows")
+			if !found || strings.Contains(text, old) || strings.Contains(page, "shown") ||
 				strings.Index(text, "hidden") > strings.Index(text, "shown") {
-				t.Errorf("%s", text)
+				t.Errorf("%s", every.Text())
 			}
-			if strings.Contains(some(), "hidden") {
-				t.Errorf("the filter lets through %s", some())
+			if strings.Contains(some.Text(), "hidden") {
+				t.Errorf("the filter lets through %s", some.Text())
 			}
 		})
 	}
@@ -139,7 +131,7 @@ func TestLiveTail(t *testing.T) {
 
 func TestATailIsOnePageOfTheLog(t *testing.T) {
 	c := open(t, map[string]http.HandlerFunc{postureAPI: consoletest.List([]any{postureLine(nil)}, object{})})
-	p := c.Get("/logs/posture?tail=on&outcome=fail").Has(http.StatusOK, "Pause live tail",
+	p := c.Get("/logs/posture?tail=on&outcome=fail").Has(http.StatusOK, "Stop live tail",
 		"New lines appear at the top. The live tail has changed outcomes only.").Safe()
 	if q := query(t, c, postureAPI); q.Get("changed") != "true" {
 		t.Errorf("the API is asked %v", q)
@@ -154,8 +146,91 @@ func TestATailIsOnePageOfTheLog(t *testing.T) {
 		t.Errorf("nothing pauses the tail: %q", links)
 	}
 	p = open(t, map[string]http.HandlerFunc{accessAPI: consoletest.List([]any{}, object{})}).Get("/logs/access?tail=on").
-		Has(http.StatusOK, "Pause live tail").Safe()
+		Has(http.StatusOK, "Stop live tail").Safe()
 	if len(p.Texts("tbody", "")) != 1 {
 		t.Error("an empty log has no table for new lines")
+	}
+}
+
+// A tab that connects again, or whose source failed, gets the whole page: it has missed lines.
+func TestATailThatMissedLines(t *testing.T) {
+	g := &growing{}
+	g.add(accessLine(object{"app_domain": "first"}))
+	c := consoletest.NewLive(t, map[string]http.HandlerFunc{accessAPI: g.serve}, log.Sources, log.Register)
+	events := c.Follow("/logs/access/live")
+	bustest.Eventually(t, "the page is sent", func() bool {
+		return g.requests() > 1 &&
+			strings.Contains(events.Text(), ">first<")
+	})
+	g.fail(http.StatusServiceUnavailable)
+	bustest.Eventually(t, "the sign says so", func() bool {
+		c.Clock.Advance(3 * time.Second)
+		return strings.Contains(events.Text(), "event: sign\ndata: Reconnecting\n")
+	})
+	g.add(accessLine(object{"app_domain": "missed"}))
+	g.fail(0)
+	bustest.Eventually(t, "the page is sent again", func() bool {
+		c.Clock.Advance(40 * time.Second)
+		return strings.Contains(events.Text(), "event: sign\ndata: Live\n") && strings.Contains(events.Text(), ">missed<")
+	})
+	if _, again, _ := strings.Cut(events.Text(), "data: Live"); !strings.Contains(again, "innerHTML:#rows") ||
+		strings.Contains(again, "afterbegin") {
+		t.Errorf("%s", again)
+	}
+	g.fail(http.StatusForbidden)
+	bustest.Eventually(t, "the end without the permission", func() bool {
+		c.Clock.Advance(3 * time.Second)
+		return events.Ended()
+	})
+	if !strings.HasSuffix(events.Text(), "event: sign\ndata: Not permitted\n\nevent: end\ndata: \n\n") {
+		t.Errorf("%s", events.Text())
+	}
+}
+
+// Lines that come while the page is read are in it once, and too many at once leave a note.
+func TestATailOfABusyLog(t *testing.T) {
+	for _, k := range []struct {
+		path, api string
+		line      func(object) object
+		name      string
+		many      int
+		all       int // lines that come with a note
+	}{
+		{"/logs/access/live", accessAPI, accessLine, "app_domain", 90, 90},
+		{"/logs/access/live", accessAPI, accessLine, "app_domain", 700, 100},
+		{"/logs/access/live?app_uid=rare", accessAPI, accessLine, "app_domain", 700, 0},
+		{"/logs/access/live?app_uid=rare", accessAPI, accessLine, "app_domain", 1200, 0},
+		{"/logs/posture/live", postureAPI, postureLine, "DeviceName", 90, 90},
+		{"/logs/posture/live", postureAPI, postureLine, "DeviceName", 300, 100},
+		{"/logs/posture/live?device=rare", postureAPI, postureLine, "DeviceName", 300, 0},
+	} {
+		t.Run(k.path+" "+strconv.Itoa(k.many), func(t *testing.T) {
+			g := &growing{}
+			g.add(k.line(object{k.name: "old", "x_cursor": "0.0", "app_uid": "rare", "DeviceID": "rare"}))
+			c := consoletest.NewLive(t, map[string]http.HandlerFunc{k.api: g.serve}, log.Sources, log.Register)
+			events := c.Follow(k.path)
+			bustest.Eventually(t, "the page is sent", func() bool {
+				return g.requests() > 1 &&
+					strings.Contains(events.Text(), ">old<")
+			})
+			var lines []any
+			for n := range k.many {
+				lines = append(lines, k.line(object{k.name: "line-" + strconv.Itoa(n), "x_cursor": "9." + strconv.Itoa(n)}))
+			}
+			g.add(lines...)
+			noted := k.many > 100 && k.all > 0 || k.many > 1000 || k.many > 100 && k.api == postureAPI
+			before := g.requests()
+			bustest.Eventually(t, "the source has looked", func() bool {
+				c.Clock.Advance(3 * time.Second)
+				text := events.Text()
+				return g.requests() > before+3 && strings.Contains(text, "Lines are left out here") == noted &&
+					strings.Count(text, ">line-") >= k.all
+			})
+			text := events.Text()
+			newest := ">line-" + strconv.Itoa(k.many-1) + "<"
+			if n := strings.Count(text, ">line-"); n != k.all || n > 0 && !strings.Contains(text, newest) {
+				t.Errorf("%d lines, want the newest %d", n, k.all)
+			}
+		})
 	}
 }

@@ -43,13 +43,15 @@ function live(state, text) {
   sign.dataset.state = state
   sign.querySelector('span').textContent = text
 }
-// The page's own events only: a stream of one answer ends without meaning.
-const connection = (name, state, text) => document.addEventListener(name, event => {
-  if (event.target.hasAttribute?.('data-hx-sse:connect')) live(state, text)
+// The page's own events only: a stream of one answer ends without meaning. The event "sign" has the server's word, which
+// stays if the server then ends the events with a message.
+const connection = (name, change) => document.addEventListener(name, event => {
+  if (event.target.hasAttribute?.('data-hx-sse:connect')) change(event.detail)
 })
-connection('htmx:sse:after:connection', 'on', 'Live')
-connection('htmx:sse:error', 'off', 'Reconnecting')
-connection('htmx:sse:close', 'off', 'Not live')
+connection('htmx:sse:after:connection', () => live('on', 'Live'))
+connection('htmx:sse:error', () => live('off', 'Reconnecting'))
+connection('sign', said => live(said.data === 'Live' ? 'on' : 'off', said.data))
+connection('htmx:sse:close', end => { if (end.reason !== 'message') live('off', 'Not live') })
 
 // A table or text that is wider than its place scrolls by keyboard too.
 function reachable() {
