@@ -8,7 +8,10 @@ import (
 	"testing"
 
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
 	"plumbline.dev/services/api/apitest"
+	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/console"
 	"plumbline.dev/services/console/session"
 	"plumbline.dev/services/internal/cli"
@@ -39,6 +42,39 @@ func TestASessionEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A member is denied with the next request once they are removed.
+func TestARemovedMemberIsDenied(t *testing.T) {
+	f := apitest.Start(t, apitest.WithConsole)
+	members := f.StartConsole()
+	b, _ := frontOf(t, f)
+	ron := visitor{b.at, members.Member("ron@example.com", permission.Roles[2].ID)}
+	ron.get(t, "/applications").Has(http.StatusOK)
+	id := topology.MemberID(f.Account, "ron@example.com").String()
+	f.Want(http.StatusOK, http.MethodDelete, "/members/"+id, nil)
+	bustest.Eventually(t, "the member is denied", func() bool {
+		return ron.get(t, "/applications").Status == http.StatusForbidden
+	})
+}
+
+// A person whose login the gateway's bucket does not have any more has no session.
+func TestARevokedLoginIsDenied(t *testing.T) {
+	f := apitest.Start(t, apitest.WithConsole)
+	members := f.StartConsole()
+	b, _ := frontOf(t, f)
+	members.Member("eve@example.com", permission.Roles[2].ID)
+	login := members.Login("eve@example.com")
+	eve := visitor{b.at, members.Sign(members.Claims(login))}
+	eve.get(t, "/applications").Has(http.StatusOK)
+	bus, key := f.Bus.Conn(topology.Operator), topology.SessionKey(f.Account, login.Nonce)
+	revision, err := bus.Get(t.Context(), topology.Sessions, key, new(proto.Session))
+	must(t, err)
+	must(t, bus.Delete(t.Context(), topology.Sessions, key, revision))
+	bustest.Eventually(t, "the session is denied", func() bool {
+		p := eve.get(t, "/applications")
+		return p.Status == http.StatusSeeOther && strings.HasPrefix(p.Header.Get("Location"), "/login")
+	})
 }
 
 // frontOf serves a console of a fixture, to a browser without a session.
