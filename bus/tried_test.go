@@ -279,7 +279,14 @@ func TestCommitWaitsForRoom(t *testing.T) {
 		c := b.Conn(topology.Evaluator)
 		for range 20 {
 			writers.Go(func() {
-				if _, err := c.Commit(t.Context(), entryAndChanges(bustest.NewPage(), 0, 1)); err != nil {
+				var err error
+				for range 5 { // a busy machine may answer later than a commit waits, which is no lack of room
+					_, err = c.Commit(t.Context(), entryAndChanges(bustest.NewPage(), 0, 1))
+					if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, bus.ErrBusy) {
+						break
+					}
+				}
+				if err != nil {
 					t.Error(err)
 				}
 			})
