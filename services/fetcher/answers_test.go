@@ -76,7 +76,7 @@ func TestAnswersAboutDevices(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			api := newAPI(t, c.serve)
 			i := w.integrate(api.URL)
-			in := w.input(i, 0, w.tick(i))
+			in := w.polled(i)
 			c.first.Device = devices[0].ID
 			want := []proto.Observation{c.first, {Device: devices[1].ID, Score: 7, S2SID: "x"},
 				{Device: devices[2].ID, Score: 7, S2SID: "x"}}
@@ -205,7 +205,7 @@ func TestAnswersThatAreOfNoUse(t *testing.T) {
 					url = server.URL + "/score?key=SECRET"
 				}
 				i := w.integrate(url)
-				in := w.input(i, 0, w.tick(i))
+				in := w.polled(i)
 				p := in.Poll
 				if p.Error != c.want || p.Status != c.status || len(in.Observations) != 0 || !strings.Contains(p.Detail, c.says) {
 					t.Errorf("%+v, want %v, %d and a sentence with %q", p, c.want, c.status, c.says)
@@ -271,7 +271,7 @@ func TestAHugeAnswerIsNotRead(t *testing.T) {
 			}
 		})
 		i := w.integrate(api.URL)
-		in := w.input(i, 0, w.tick(i))
+		in := w.polled(i)
 		if in.Poll.Error != proto.ReasonBadResponse || in.Poll.Attempts != 1 ||
 			!strings.Contains(in.Poll.Detail, "8388608 bytes") {
 			t.Errorf("%+v", in.Poll)
@@ -321,7 +321,7 @@ func TestAttemptsAgain(t *testing.T) {
 				answer(w, devices)
 			})
 			i := w.integrate(api.URL)
-			in := w.input(i, 0, w.tick(i))
+			in := w.polled(i)
 			if p := in.Poll; p.Error != proto.ReasonNone || p.Status != 200 || p.Attempts != 3 || len(in.Observations) != 2 ||
 				p.Detail != "" {
 				t.Errorf("%+v", in)
@@ -348,7 +348,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		answer(w, devices)
 	})
 	i := w.integrate(api.URL)
-	in := w.input(i, 0, w.tick(i))
+	in := w.polled(i)
 	if in.Poll.Error != proto.ReasonNone || in.Poll.Attempts != 2 {
 		t.Errorf("%+v", in.Poll)
 	}
@@ -400,7 +400,7 @@ func TestRetryAfterHoldsTheNextPolls(t *testing.T) {
 	} {
 		change()
 		w.save(i)
-		if in := w.input(i, 0, w.tick(i)); in.Poll.Error != proto.ReasonNone {
+		if in := w.polled(i); in.Poll.Error != proto.ReasonNone {
 			t.Errorf("%s: %+v", name, in.Poll)
 		}
 	}
@@ -414,7 +414,7 @@ func TestAnEmptyPageIsNotAsked(t *testing.T) {
 	w.start(quick())
 	api := newAPI(t, nil)
 	i := w.integrate(api.URL)
-	in := w.input(i, 0, w.tick(i))
+	in := w.polled(i)
 	if in.Poll.Error != proto.ReasonNone || in.Poll.Attempts != 0 || in.PageRevision != revision ||
 		len(in.Observations) != 0 || api.calls.Load() != 0 {
 		t.Errorf("%+v, %d calls", in, api.calls.Load())

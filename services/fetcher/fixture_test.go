@@ -219,6 +219,14 @@ func (w *fixture) input(i *proto.Integration, page topology.PageNumber, tick uin
 	return in
 }
 
+// polled polls page 0, and returns its input. The tick comes after the batch of the previous one is gone, which is
+// shortly after its input is there: a page with a batch has no part in a tick.
+func (w *fixture) polled(i *proto.Integration) *proto.Input {
+	w.t.Helper()
+	w.idle(i)
+	return w.input(i, 0, w.tick(i))
+}
+
 // messages returns the number of a stream's messages matching a subject.
 func (w *fixture) messages(stream, filter string) (n uint64) {
 	w.t.Helper()

@@ -373,7 +373,7 @@ func TestAProbeIsAPoll(t *testing.T) {
 	t.Cleanup(server.Close)
 	w.start(quick())
 	i := w.integrate(server.URL + "/a?b=c")
-	in := w.input(i, 0, w.tick(i))
+	in := w.polled(i)
 	a := w.ask(&proto.Probe{Integration: i.ID, APIURL: i.APIURL, ClientID: i.ClientID, SealedSecret: i.SealedSecret,
 		Page: &proto.Page{Devices: devices}, Report: true})
 	if diff := cmp.Diff(<-requests, <-requests); diff != "" {

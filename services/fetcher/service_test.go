@@ -159,7 +159,7 @@ func TestMetricsAreInOrder(t *testing.T) {
 		entries(scored("1"), scored("-1"), "", scored("1"))(rw, r, append(d, proto.NewID()))
 	})
 	i := w.integrate(api.URL)
-	w.input(i, 0, w.tick(i))
+	w.polled(i)
 	w.idle(i)
 	id := i.ID.String()
 	for name, got := range map[string]prometheus.Collector{

@@ -152,7 +152,7 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 			})
 			w.protect(host(api.URL), "")
 			i := w.integrate(api.URL)
-			in := w.input(i, 0, w.tick(i))
+			in := w.polled(i)
 			if p := in.Poll; p.Error != c.want || p.Attempts != c.attempts || int(api.calls.Load()) != c.attempts {
 				t.Errorf("%+v, %d calls", p, api.calls.Load())
 			}
@@ -172,7 +172,7 @@ func TestTheExchangeRefuses(t *testing.T) {
 	api := newAPI(t, nil)
 	w.protect(host(api.URL), "")
 	i := w.integrate(api.URL)
-	p := w.input(i, 0, w.tick(i)).Poll
+	p := w.polled(i).Poll
 	if p.Error != proto.ReasonAuthFailed || p.Attempts != 0 || !strings.Contains(p.Detail, "no_policy") ||
 		api.calls.Load() != 0 {
 		t.Errorf("%+v, %d calls", p, api.calls.Load())
@@ -198,7 +198,7 @@ func TestATokenThatIsTurnedOff(t *testing.T) {
 	})
 	w.protect(host(api.URL), "")
 	i := w.integrate(api.URL)
-	if p := w.input(i, 0, w.tick(i)).Poll; p.Error != proto.ReasonNone {
+	if p := w.polled(i).Poll; p.Error != proto.ReasonNone {
 		t.Fatalf("%+v", p)
 	}
 	x.refuse.Store(&proto.Error{Code: "token_disabled", Message: "The service token is turned off."})
@@ -206,7 +206,7 @@ func TestATokenThatIsTurnedOff(t *testing.T) {
 	defer watch.Stop()
 	since.Store(watch)
 	bustest.Eventually(t, "the calls stop", func() bool {
-		p := w.input(i, 0, w.tick(i)).Poll
+		p := w.polled(i).Poll
 		return p.Error == proto.ReasonAuthFailed && strings.Contains(p.Detail, "token_disabled")
 	})
 	if late := time.Duration(last.Load()); late > 2*time.Second { // a second, and the delay of a busy machine
@@ -214,7 +214,7 @@ func TestATokenThatIsTurnedOff(t *testing.T) {
 	}
 	x.refuse.Store(nil)
 	bustest.Eventually(t, "the calls go on", func() bool {
-		return w.input(i, 0, w.tick(i)).Poll.Error == proto.ReasonNone
+		return w.polled(i).Poll.Error == proto.ReasonNone
 	})
 }
 
@@ -227,14 +227,14 @@ func TestTheExchangeIsAway(t *testing.T) {
 	api := newAPI(t, nil)
 	w.protect(host(api.URL), "")
 	i := w.integrate(api.URL)
-	p := w.input(i, 0, w.tick(i)).Poll
+	p := w.polled(i).Poll
 	if p.Error != proto.ReasonAuthFailed || p.Attempts != 0 || !strings.Contains(p.Detail, "does not answer") ||
 		api.calls.Load() != 0 {
 		t.Errorf("%+v, %d calls", p, api.calls.Load())
 	}
 	w.exchange()
 	bustest.Eventually(t, "the API is called with the exchange back", func() bool {
-		return w.input(i, 0, w.tick(i)).Poll.Error == proto.ReasonNone
+		return w.polled(i).Poll.Error == proto.ReasonNone
 	})
 }
 
@@ -251,7 +251,7 @@ func TestASecretOfAnotherFetcher(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := w.integrate(api.URL, func(i *proto.Integration) { i.SealedSecret = sealed(i.ID) })
-			p := w.input(i, 0, w.tick(i)).Poll
+			p := w.polled(i).Poll
 			if p.Error != proto.ReasonAuthFailed || !strings.Contains(p.Detail, "secret") {
 				t.Errorf("%+v", p)
 			}
