@@ -59,8 +59,8 @@ func postsOf(t *testing.T, f *apitest.Fleet) (all []aPost) {
 		return &all[len(all)-1]
 	}
 	of := func(ids ...string) []string { return ids }
-	scores := []string{"name", "More", "api_url", x.scores, "access_client_id", "a.access", "access_client_secret", "secret",
-		"interval", "5m", "x_concurrency", "1"}
+	scores := []string{"name", "More", "api_url", x.scores, "access_client_id", "a.access",
+		"access_client_secret", "secret", "interval", "5m", "x_concurrency", "1"}
 	rule := []string{"name", "Rules", "decision", "allow", "include.0.selector", "everyone"}
 	until := f.Clock.Now().UTC().Add(48 * time.Hour).Format("2006-01-02T15:04")
 

@@ -110,8 +110,8 @@ func (c *scan) evaluate(ctx context.Context, pages []topology.PageNumber,
 	return found, g.Wait()
 }
 
-// load returns a page with the newest results, or with outdated ones if the scan does not wait any longer. Requests that
-// need the same page at the same time share one read.
+// load returns a page with the newest results, or with outdated ones if the scan does not wait any longer. Requests
+// that need the same page at the same time share one read.
 func (c *scan) load(ctx context.Context, n topology.PageNumber) (*column.Page, error) {
 	for {
 		if err := ctx.Err(); err != nil {

@@ -127,8 +127,8 @@ func matching(rows []row, text string) []row {
 	return append(first, rest...)
 }
 
-// of returns the person's lists, at most listAge old. The first request reads them for all: the browser ends it with the
-// next letter that is typed. Lists with an error are read again.
+// of returns the person's lists, at most listAge old. The first request reads them for all: the browser ends it with
+// the next letter that is typed. Lists with an error are read again.
 func (p *palette) of(r *frame.Request) *lists {
 	p.mu.Lock()
 	key := r.Person.Key()

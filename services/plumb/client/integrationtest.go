@@ -85,8 +85,8 @@ type TestRequest struct {
 	Cut    bool         `json:"cut"`
 }
 
-// TestResponse is the response of a scoring API. Body is its beginning. Withheld says why headers and body are left out;
-// it is empty if they are not.
+// TestResponse is the response of a scoring API. Body is its beginning. Withheld says why headers and body are left
+// out; it is empty if they are not.
 type TestResponse struct {
 	Status      int          `json:"http_status"`
 	Protocol    string       `json:"protocol"`

@@ -36,8 +36,8 @@ func TestInitMakesEverythingOnce(t *testing.T) {
 		t.Errorf("a second run changed:\n%s", diff)
 	}
 	for _, name := range []string{"account-id", "api-token", "keys/fetcher.identity", "keys/fetcher.recipient",
-		"keys/exchange.identity", "keys/evaluator.identity", "keys/gateway.identity", "session-key", "creds/fetcher.creds", "creds/operator.creds",
-		"authority/authority.json"} {
+		"keys/exchange.identity", "keys/evaluator.identity", "keys/gateway.identity", "session-key",
+		"creds/fetcher.creds", "creds/operator.creds", "authority/authority.json"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Error(err)

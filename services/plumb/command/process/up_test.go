@@ -15,7 +15,8 @@ func TestTheConsolesLinkIsAlwaysPrinted(t *testing.T) {
 	for _, terminal := range []bool{true, false} {
 		var out bytes.Buffer
 		greet(&out, terminal, i)
-		if want := "  console          " + i.LoginURL + " (works once, for 15 minutes)\n"; !strings.Contains(out.String(), want) {
+		want := "  console          " + i.LoginURL + " (works once, for 15 minutes)\n"
+		if !strings.Contains(out.String(), want) {
 			t.Errorf("terminal: %v: %q is not in\n%s", terminal, want, out.String())
 		}
 		if strings.Contains(out.String(), i.Token) != terminal {
