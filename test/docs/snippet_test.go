@@ -14,7 +14,8 @@ import (
 var documents = []string{
 	"README.md", "deploy/guides/scoring-api.md", "deploy/guides/from-cloudflare.md",
 	"deploy/guides/enforcement.md", "bus/README.md", "deploy/README.md",
-	"deploy/UPGRADING.md", "services/README.md", "services/evaluator/README.md", "services/api/README.md", "services/api/COMPATIBILITY.md",
+	"deploy/UPGRADING.md", "services/README.md", "services/evaluator/README.md", "services/api/README.md",
+	"services/api/COMPATIBILITY.md",
 	"services/gateway/README.md", "services/plumb/README.md", "test/README.md",
 	".github/CONTRIBUTING.md", ".github/SECURITY.md",
 }
