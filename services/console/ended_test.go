@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -14,7 +13,6 @@ import (
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/console"
 	"plumbline.dev/services/console/session"
-	"plumbline.dev/services/internal/cli"
 )
 
 // A session ends with its time, and with its API token: then the next page is the login, which says so.
@@ -82,17 +80,6 @@ func frontOf(t *testing.T, f *apitest.Fixture) (browser, *console.Service) {
 	t.Helper()
 	api := httptest.NewServer(f.Handler)
 	t.Cleanup(api.Close)
-	service, err := console.New(console.Config{Addr: "127.0.0.1:0", APIURL: api.URL},
-		console.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: f.Clock})
-	must(t, err)
-	front := httptest.NewServer(service.Handler())
-	t.Cleanup(front.Close)
-	jar, err := cookiejar.New(nil)
-	must(t, err)
-	return browser{front.URL, &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-		if r.Response.Request.Method == http.MethodPost {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}}, service
+	service, at := serve(t, api.URL, f.Clock)
+	return newBrowser(t, at), service
 }

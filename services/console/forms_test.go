@@ -5,16 +5,12 @@ import (
 	"maps"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"slices"
 	"testing"
 
-	"plumbline.dev/bus/bustest"
-	"plumbline.dev/services/console"
 	"plumbline.dev/services/console/consoletest"
-	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/plumb"
@@ -142,28 +138,29 @@ func read(t *testing.T, c *client.Client, path string) map[string]any {
 	return all
 }
 
-// browser is somebody who is logged in.
+// browser keeps cookies, as the browser of somebody who logs in. It follows redirects, except those after a post.
 type browser struct {
 	at     string // URL of the console
 	client *http.Client
 }
 
-// browse logs the holder of an API token in to a console.
-func browse(t *testing.T, i plumb.Installation, token string) browser {
+func newBrowser(t *testing.T, at string) browser {
 	t.Helper()
-	service, err := console.New(console.Config{Addr: "127.0.0.1:0", APIURL: i.APIURL},
-		console.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System})
-	must(t, err)
-	front := httptest.NewServer(service.Handler())
-	t.Cleanup(front.Close)
 	jar, err := cookiejar.New(nil)
 	must(t, err)
-	b := browser{front.URL, &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+	return browser{at, &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 		if r.Response.Request.Method == http.MethodPost {
 			return http.ErrUseLastResponse
 		}
 		return nil
 	}}}
+}
+
+// browse logs the holder of an API token in to a console.
+func browse(t *testing.T, i plumb.Installation, token string) browser {
+	t.Helper()
+	service, at := serve(t, i.APIURL, clock.System)
+	b := newBrowser(t, at)
 	asks := b.get(t, service.Link(token)).Has(http.StatusOK)
 	b.post(t, "/login/use", asks.Form("/login/use")).Has(http.StatusSeeOther)
 	return b

@@ -12,6 +12,7 @@ import (
 
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/console"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/plumb"
@@ -38,6 +39,17 @@ func installation(t *testing.T) plumb.Installation {
 		t.Fatal(err)
 	}
 	return i
+}
+
+// serve serves a console of an API until the test ends, and returns it with its URL.
+func serve(t *testing.T, api string, c clock.Clock) (*console.Service, string) {
+	t.Helper()
+	service, err := console.New(console.Config{Addr: "127.0.0.1:0", APIURL: api},
+		console.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: c})
+	must(t, err)
+	front := httptest.NewServer(service.Handler())
+	t.Cleanup(front.Close)
+	return service, front.URL
 }
 
 // fill makes one resource of each kind, and returns their ids by the first part of their path.

@@ -3,7 +3,6 @@ package console_test
 import (
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
@@ -13,13 +12,10 @@ import (
 	"time"
 
 	"golang.org/x/net/html"
-	"plumbline.dev/bus/bustest"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/apitest"
 	"plumbline.dev/services/api/permission"
-	"plumbline.dev/services/console"
 	"plumbline.dev/services/console/consoletest"
-	"plumbline.dev/services/internal/cli"
 )
 
 // taped is a page, or an action's form, with what the API answered.
@@ -44,12 +40,8 @@ func TestNoTextBecomesMarkup(t *testing.T) {
 	f := apitest.StartFleet(t, apitest.WithConsole)
 	members := f.StartConsole()
 	api := newTape(t, f.Handler)
-	service, err := console.New(console.Config{Addr: "127.0.0.1:0", APIURL: api.url},
-		console.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: f.Clock})
-	must(t, err)
-	front := httptest.NewServer(service.Handler())
-	t.Cleanup(front.Close)
-	admin := visitor{front.URL, members.Member("ada@example.com", permission.Roles[0].ID)}
+	service, at := serve(t, api.url, f.Clock)
+	admin := visitor{at, members.Member("ada@example.com", permission.Roles[0].ID)}
 
 	all := recordAll(t, f, service.Pages(), api, admin)
 	done := map[string]bool{} // fields that were tried on a page with its pattern
@@ -59,7 +51,7 @@ func TestNoTextBecomesMarkup(t *testing.T) {
 		load := func(change func(string, any) any) *consoletest.Page {
 			api.play(page.answers, change)
 			person++ // the console keeps nothing of another person
-			v := visitor{front.URL, "person " + strconv.Itoa(person)}
+			v := visitor{at, "person " + strconv.Itoa(person)}
 			if page.form != nil {
 				return v.post(t, page.path, page.form)
 			}

@@ -17,9 +17,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/api/apitest"
 	"plumbline.dev/services/api/permission"
-	"plumbline.dev/services/console"
 	"plumbline.dev/services/console/consoletest"
-	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
 )
 
@@ -30,13 +28,9 @@ func TestAReadOnlyMemberChangesNothing(t *testing.T) {
 	f := apitest.StartFleet(t, apitest.WithConsole)
 	members := f.StartConsole()
 	api := watch(t, f.Handler)
-	service, err := console.New(console.Config{Addr: "127.0.0.1:0", APIURL: api.url},
-		console.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: f.Clock})
-	must(t, err)
-	front := httptest.NewServer(service.Handler())
-	t.Cleanup(front.Close)
-	admin := visitor{front.URL, members.Member("ada@example.com", permission.Roles[0].ID)}
-	reader := visitor{front.URL, members.Member("ron@example.com", permission.Roles[2].ID)}
+	service, at := serve(t, api.url, f.Clock)
+	admin := visitor{at, members.Member("ada@example.com", permission.Roles[0].ID)}
+	reader := visitor{at, members.Member("ron@example.com", permission.Roles[2].ID)}
 
 	posts := postsOf(t, f)
 	covered := map[string]bool{}
