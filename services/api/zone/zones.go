@@ -41,8 +41,8 @@ func (s *API) zoneRoutes() []v4.Route {
 		{Method: http.MethodGet, Path: all, Scope: permission.Own, Handle: s.listZones},
 		{Method: http.MethodPost, Path: all, Scope: permission.Organization, Handle: s.createZone},
 		{Method: http.MethodGet, Path: one, Scope: permission.Own, Handle: s.getZone},
-		{Method: http.MethodPut, Path: one, Scope: permission.Organization, Handle: s.putZone},
-		{Method: http.MethodPatch, Path: one, Scope: permission.Organization, Handle: s.patchZone},
+		{Method: http.MethodPut, Path: one, Scope: permission.Organization, Handle: s.changeZone(true)},
+		{Method: http.MethodPatch, Path: one, Scope: permission.Organization, Handle: s.changeZone(false)},
 		{Method: http.MethodDelete, Path: one, Scope: permission.Organization, Handle: s.deleteZone},
 	}
 }
@@ -248,30 +248,20 @@ func (s *API) createZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return s.saveZone(ctx, c, proto.NewAccount(), body, true)
 }
 
-// putZone creates or replaces the zone with the id in the path. Clients may choose the id, because zones were in use
-// before they had hosts.
-func (s *API) putZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	id, err := zoneID(c)
-	if err != nil {
-		return v4.Response{}, err
+// changeZone writes the zone with the id in the path. If whole is set, it creates or replaces the zone: clients may
+// choose the id, because zones were in use before they had hosts. Otherwise it changes the members in the body.
+func (s *API) changeZone(whole bool) func(context.Context, *v4.Call) (v4.Response, error) {
+	return func(ctx context.Context, c *v4.Call) (v4.Response, error) {
+		id, err := zoneID(c)
+		if err != nil {
+			return v4.Response{}, err
+		}
+		body, err := c.Object()
+		if err != nil {
+			return v4.Response{}, err
+		}
+		return s.saveZone(ctx, c, id, body, whole)
 	}
-	body, err := c.Object()
-	if err != nil {
-		return v4.Response{}, err
-	}
-	return s.saveZone(ctx, c, id, body, true)
-}
-
-func (s *API) patchZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	id, err := zoneID(c)
-	if err != nil {
-		return v4.Response{}, err
-	}
-	body, err := c.Object()
-	if err != nil {
-		return v4.Response{}, err
-	}
-	return s.saveZone(ctx, c, id, body, false)
 }
 
 func (s *API) saveZone(ctx context.Context, c *v4.Call, id proto.Account, body v4.Object,
