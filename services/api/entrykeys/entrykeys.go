@@ -101,8 +101,8 @@ func (a *API) Describe(d *openapi.Description) {
 			"retired_at": number.Describe("Unix time at which the private key was deleted, in seconds.")}}
 	d.Public[Path] = map[string]any{
 		"operationId": "get_entry_keys", "summary": "Get the public keys of signed entries", "security": []any{},
-		"description": "A JSON Web Key Set (RFC 7517). Keys are kept for ever. Save them: whoever controls the bus can " +
-			"present other keys.",
+		"description": "A JSON Web Key Set (RFC 7517). Keys are kept for ever. Save them: a person who controls the bus " +
+			"can present other keys.",
 		"responses": map[string]any{
 			"200": map[string]any{"description": "The keys.", "content": map[string]any{
 				"application/json": map[string]any{"schema": openapi.Schema{"type": "object", "required": []string{"keys"},

@@ -25,7 +25,7 @@ type Verify struct {
 	NATSURL   string         `name:"nats-url" default:"nats://127.0.0.1:4222" help:"NATS servers, separated by commas." placeholder:"URL"`
 	NATSCreds string         `name:"nats-creds" type:"path" help:"NATS credentials file of the operator. Default: new ones, made with the keys under --data." placeholder:"PATH"`
 	URL       string         `name:"url" default:"http://127.0.0.1:8400" help:"URL of the control plane, which serves the public keys." placeholder:"URL"`
-	Keys      string         `type:"path" help:"File with the public keys, as saved before from /client/v4/plumbline/entry-keys. Whoever controls the bus can present other keys to the control plane." placeholder:"PATH"`
+	Keys      string         `type:"path" help:"File with the public keys, as saved before from /client/v4/plumbline/entry-keys. A person who controls the bus can present other keys to the control plane." placeholder:"PATH"`
 	From      render.Instant `env:"-" help:"Start: an age, such as 24h or 7d, or a time. Default: 24h." placeholder:"WHEN"`
 
 	AllowUnsigned bool `env:"-" help:"Accept entries without signatures, written before entries were signed."`
