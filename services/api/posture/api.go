@@ -56,6 +56,7 @@ type API struct {
 	probes       *prometheus.CounterVec
 	following    prometheus.Gauge
 	tests        *testLimit
+	recent       *recentLines
 	Overview     *overview.Overview // newest entry of each page
 
 	integrations *resource.Kind[proto.Integration, *proto.Integration]
@@ -68,7 +69,7 @@ func New(cfg Config, d Deps) *API {
 		cfg: cfg, store: d.Store, device: d.Device, streams: d.Streams, checkUsers: d.CheckUsers, flips: d.Flips,
 		applications: d.Applications, probes: d.Probes,
 		following: d.Following, Overview: overview.New(d.Store.Conn),
-		tests: newTestLimit(),
+		tests: newTestLimit(), recent: newRecentLines(),
 	}
 	a.integrations, a.checks = a.newIntegrations(), a.newChecks()
 	a.integrations.Register()

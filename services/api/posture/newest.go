@@ -18,6 +18,12 @@ const (
 	maxNewestBytes = 12 << 20
 )
 
+// A page of fewer lines than firstLines begins with a search of stepOfFew sequences.
+const (
+	firstLines = 5
+	stepOfFew  = 16
+)
+
 // newestInfo is the page information of the newest lines. Cursor continues with older ones; it is empty at the end.
 type newestInfo struct {
 	Count    int          `json:"count"`
@@ -53,14 +59,18 @@ func (s *API) newest(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err := s.device.Fresh(ctx); err != nil {
 		return v4.Response{}, err
 	}
+	limit = min(limit, maxNewest)
 	r := store.LogRange{Stream: topology.PostureLog, Subject: s.newestSubject(c.Account, &q, changed)}
+	if limit < firstLines { // to know whether there is news
+		r.Step = stepOfFew
+	}
 	if r, err = s.store.LogPeriod(ctx, r, q.since, q.until); err != nil {
 		return v4.Response{}, err
 	}
 	if q.after.seq != 0 {
 		r.Last = min(r.Last, q.after.seq)
 	}
-	n := &newestLines{postureLines: postureLines{s: s, account: c.Account, query: q}, limit: min(limit, maxNewest),
+	n := &newestLines{postureLines: postureLines{s: s, account: c.Account, query: q}, limit: limit,
 		lines: []*postureLine{}}
 	visit := n.visitEntry
 	if changed {

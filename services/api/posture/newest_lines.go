@@ -129,38 +129,79 @@ func (n *newestLines) visitChange(ctx context.Context, m *bus.Msg) error {
 		func(d proto.ChangedDevice) bool { return wants(n.query.devices, d.Device) }) {
 		return nil
 	}
-	page := topology.PageRef{Account: n.account, Integration: change.Integration, Page: ref.Page}
-	e, err := n.entryAt(ctx, page, m.Seq-min(m.Seq, uint64(max(change.Index, 0)))) //nolint:gosec // not negative
-	if err != nil || e == nil {
+	lines, err := n.recentLines(ctx, m, &ref, &change)
+	if err != nil {
 		return err
 	}
-	column := slices.IndexFunc(e.Checks, func(c proto.CheckRef) bool { return c.ID == ref.Check })
-	if column < 0 {
-		return nil // the check was removed: there is no result
-	}
-	rows := make(map[proto.ID]int, len(e.Results))
-	for row := range e.Results {
-		rows[e.Results[row].Device] = row
-	}
-	checks := n.checksOf(e)
-	for number, d := range change.Devices {
-		row, evaluated := rows[d.Device]
-		if !evaluated || n.skips(m, number) || !wants(n.query.devices, d.Device) {
+	for number, line := range lines {
+		if line == nil || n.skips(m, number) || !wants(n.query.devices, line.DeviceID) {
 			continue
 		}
 		if len(n.lines) >= n.limit {
 			n.more = true
 			return nil
 		}
-		if err := n.know(ctx, ref.Page); err != nil {
-			return err
-		}
-		at := logCursor{m.Seq, number}
-		line := n.view(page, e, row, column, &checks[column], at)
-		line.From = d.From.String()
-		n.add(line, at)
+		n.add(line, logCursor{m.Seq, number})
 	}
 	return nil
+}
+
+// recentLines is [newestLines.linesOf] for everybody who asks for the same change within seconds. Requests that ask at
+// the same time wait for one of them.
+func (n *newestLines) recentLines(ctx context.Context, m *bus.Msg, ref *topology.ChangeRef,
+	change *proto.Change) ([]*postureLine, error) {
+	recent, key, now := n.s.recent, recentKey{n.account, m.Seq}, n.s.store.Clock.Now()
+	if lines, found := recent.get(key, now); found {
+		return lines, nil
+	}
+	if len(n.query.devices) > 0 { // a part of the lines
+		return n.linesOf(ctx, m, ref, change)
+	}
+	done, err := recent.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if lines, found := recent.get(key, now); found {
+		return lines, nil
+	}
+	lines, err := n.linesOf(ctx, m, ref, change)
+	if err == nil && lines != nil {
+		recent.add(key, lines, now)
+	}
+	return lines, err
+}
+
+// linesOf returns a line for each wanted device of a change, nil for others and for one without a result. It returns no
+// lines if the entry, or the check in it, is gone.
+func (n *newestLines) linesOf(ctx context.Context, m *bus.Msg, ref *topology.ChangeRef,
+	change *proto.Change) ([]*postureLine, error) {
+	page := topology.PageRef{Account: n.account, Integration: change.Integration, Page: ref.Page}
+	e, err := n.entryAt(ctx, page, m.Seq-min(m.Seq, uint64(max(change.Index, 0)))) //nolint:gosec // not negative
+	if err != nil || e == nil {
+		return nil, err
+	}
+	column := slices.IndexFunc(e.Checks, func(c proto.CheckRef) bool { return c.ID == ref.Check })
+	if column < 0 {
+		return nil, nil // the check was removed: there is no result
+	}
+	if err := n.know(ctx, ref.Page); err != nil {
+		return nil, err
+	}
+	rows := make(map[proto.ID]int, len(e.Results))
+	for row := range e.Results {
+		rows[e.Results[row].Device] = row
+	}
+	checks, lines := n.checksOf(e), make([]*postureLine, len(change.Devices))
+	for number, d := range change.Devices {
+		row, evaluated := rows[d.Device]
+		if !evaluated || !wants(n.query.devices, d.Device) {
+			continue
+		}
+		lines[number] = n.view(page, e, row, column, &checks[column], logCursor{m.Seq, number})
+		lines[number].From = d.From.String()
+	}
+	return lines, nil
 }
 
 // entryAt reads the entry of a page at a sequence. It returns nil if the log no longer has it or it cannot be read.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -12,6 +13,8 @@ import (
 type LogRange struct {
 	Stream, Subject string
 	First, Last     uint64
+	// Step is the number of sequences of the first step backwards; 0: as many as suit a page of lines.
+	Step uint64
 }
 
 // Bounds of reading a log: messages and bytes of one piece, and sequences of the first and of the largest step
@@ -99,7 +102,7 @@ func (s *Store) ReadForwards(ctx context.Context, r LogRange, visit func(*bus.Ms
 // ReadBackwards is [Store.ReadForwards] with the newest first. A stream can only be read forwards, so ReadBackwards
 // goes back in steps that grow if they have few messages, and shrink if they have too many.
 func (s *Store) ReadBackwards(ctx context.Context, r LogRange, visit func(*bus.Msg) error) error {
-	for step := uint64(firstStep); r.First <= r.Last; {
+	for step := cmp.Or(r.Step, firstStep); r.First <= r.Last; {
 		part := r
 		if r.Last-r.First >= step {
 			part.First = r.Last - step + 1

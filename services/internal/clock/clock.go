@@ -53,6 +53,19 @@ func (f *Fake) After(d time.Duration) <-chan time.Time {
 	return w.ch
 }
 
+// Due returns the number of waiters whose channels an advance by d would fire.
+func (f *Fake) Due(d time.Duration) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, w := range f.waiters {
+		if !w.at.After(f.now.Add(d)) {
+			n++
+		}
+	}
+	return n
+}
+
 // Advance moves the clock by d.
 func (f *Fake) Advance(d time.Duration) { f.Set(f.Now().Add(d)) }
 
