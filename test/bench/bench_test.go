@@ -65,3 +65,29 @@ func TestMedian(t *testing.T) {
 		}
 	}
 }
+
+// The consoles of the benchmark show what a poll changes.
+func TestPollsBesideConsoles(t *testing.T) {
+	r, err := measureBeside(t.Context(), config{devices: 1500, consoles: 2, concurrency: 2, rounds: 1, json: true,
+		latency: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read map[string]float64
+	if err := json.Unmarshal(line, &read); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"devices", "consoles", "alone_s", "with_s", "ratio", "changed_per_poll",
+		"rows_per_tail"} {
+		if read[name] <= 0 {
+			t.Errorf("%s is %v in %s", name, read[name], line)
+		}
+	}
+	var text bytes.Buffer
+	r.print(&text)
+	t.Log(text.String())
+}

@@ -13,6 +13,10 @@
 //	go run ./test/bench api --json
 //
 // measures the control plane of a large account; see package control.
+//
+//	go run ./test/bench console --json
+//
+// measures what open consoles with live pages add to a poll.
 package main
 
 import (
@@ -34,6 +38,7 @@ import (
 
 type config struct {
 	devices     int
+	consoles    int
 	concurrency int
 	rounds      int
 	latency     time.Duration
@@ -56,6 +61,10 @@ func main() {
 	defer stop()
 	if len(os.Args) > 1 && os.Args[1] == "gateway" {
 		fatal(compare(ctx, os.Args[2:]))
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "console" {
+		fatal(watchPolls(ctx, os.Args[2:]))
 		return
 	}
 	if len(os.Args) > 1 && os.Args[1] == "api" {
