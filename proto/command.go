@@ -16,21 +16,27 @@ type Command struct {
 func (*Command) Schema() Schema { return Schema{"command", 1} }
 
 // EncodeMsgpack writes [[remove...], [upsert...], [revoke...], [unrevoke...]], without the last two if both are empty.
-func (c *Command) EncodeMsgpack(enc *msgpack.Encoder) error {
-	w := writer{enc: enc}
+func (c *Command) EncodeMsgpack(enc *msgpack.Encoder) error { return encodeTo(enc, c) }
+
+// encode implements fielded.
+func (c *Command) encode(w *writer) {
 	short := len(c.Revoke)+len(c.Unrevoke) == 0
 	if short {
 		w.array(2)
 	} else {
 		w.array(4)
 	}
-	encodeIDs(&w, c.Remove)
-	encodeDevices(&w, c.Upsert)
+	encodeIDs(w, c.Remove)
+	encodeDevices(w, c.Upsert)
 	if !short {
-		encodeIDs(&w, c.Revoke)
-		encodeIDs(&w, c.Unrevoke)
+		encodeIDs(w, c.Revoke)
+		encodeIDs(w, c.Unrevoke)
 	}
-	return w.err
+}
+
+// size implements fielded.
+func (c *Command) size() int {
+	return 20 + 18*(len(c.Remove)+len(c.Revoke)+len(c.Unrevoke)) + sizeOfDevices(c.Upsert)
 }
 
 func encodeIDs(w *writer, ids []ID) {

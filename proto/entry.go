@@ -71,13 +71,15 @@ func (*Entry) Schema() Schema { return Schema{"entry", 1} }
 //
 // age_ms is the age of the score at poll.at, nil before the first; the observed pairs are omitted if each one equals
 // its outcome, and states if there are none.
-func (e *Entry) EncodeMsgpack(enc *msgpack.Encoder) error {
-	w := writer{enc: enc}
+func (e *Entry) EncodeMsgpack(enc *msgpack.Encoder) error { return encodeTo(enc, e) }
+
+// encode implements fielded.
+func (e *Entry) encode(w *writer) {
 	extended := e.extended()
 	w.array(10 + int(flags(extended)))
 	w.uint(uint64(e.Cause))
 	w.uint(e.Tick)
-	e.Poll.encode(&w)
+	e.Poll.encode(w)
 	w.uint(e.PageRevision)
 	w.uint(e.ConfigRevision)
 	w.at(e.EvaluatedAt)
@@ -89,17 +91,27 @@ func (e *Entry) EncodeMsgpack(enc *msgpack.Encoder) error {
 		w.id(&c.ID)
 		w.uint(c.Revision)
 	}
-	w.array(len(e.Results))
+	b := appendList(w.b, len(e.Results))
 	for i := range e.Results {
 		if len(e.Results[i].Verdicts) != len(e.Checks) {
-			return fmt.Errorf("result %d has %d verdicts for %d checks", i, len(e.Results[i].Verdicts), len(e.Checks))
+			w.fail(fmt.Errorf("result %d has %d verdicts for %d checks", i, len(e.Results[i].Verdicts), len(e.Checks)))
+			return
 		}
-		e.Results[i].encode(&w, e.Poll.At)
+		b = e.Results[i].append(b, e.Poll.At)
 	}
+	w.b = b
 	if extended {
-		e.encodeStates(&w)
+		e.encodeStates(w)
 	}
-	return w.err
+}
+
+// size implements fielded.
+func (e *Entry) size() int {
+	size := 192 + len(e.Poll.Detail) + 32*len(e.Checks) + 32*len(e.Exemptions)
+	for i := range e.Results {
+		size += 34 + len(e.Results[i].S2SID) + 2*len(e.Checks)
+	}
+	return size
 }
 
 // EntryTick returns the tick of an encoded entry without decoding the rest.
@@ -113,38 +125,35 @@ func EntryTick(payload []byte) (uint64, error) {
 	return tick, r.err
 }
 
-func (res *Result) encode(w *writer, polled Millis) {
+func (res *Result) append(b []byte, polled Millis) []byte {
 	differ := 0
 	for _, v := range res.Verdicts {
 		if v.Observed != v.Outcome {
 			differ++
 		}
 	}
-	w.array(6 + min(differ, 1))
-	w.id(&res.Device)
-	w.int(int64(res.Score))
-	w.reason(res.Problem)
-	w.str(res.S2SID)
+	b = appendBinary(appendList(b, 6+min(differ, 1)), &res.Device)
+	b = appendUint(appendShort(b, int64(res.Score)), uint64(res.Problem))
+	b = appendStr(b, res.S2SID)
 	if res.ObservedAt == 0 {
-		w.put(w.enc.EncodeNil())
+		b = appendNil(b)
 	} else {
-		w.int(int64(polled - res.ObservedAt))
+		b = appendShort(b, int64(polled-res.ObservedAt))
 	}
-	w.array(2 * len(res.Verdicts))
+	b = appendList(b, 2*len(res.Verdicts))
 	for _, v := range res.Verdicts {
-		w.out(v.Outcome)
-		w.reason(v.Reason)
+		b = appendUint(appendUint(b, uint64(v.Outcome)), uint64(v.Reason))
 	}
 	if differ == 0 {
-		return
+		return b
 	}
-	w.array(2 * differ)
+	b = appendList(b, 2*differ)
 	for i, v := range res.Verdicts {
 		if v.Observed != v.Outcome {
-			w.uint(uint64(i))
-			w.out(v.Observed)
+			b = appendUint(appendUint(b, uint64(i)), uint64(v.Observed))
 		}
 	}
+	return b
 }
 
 // DecodeMsgpack reads the form written by EncodeMsgpack.

@@ -110,7 +110,7 @@ func (e *Entry) extended() bool {
 func (e *Entry) encodeStates(w *writer) {
 	w.array(3)
 	if e.Observe == (EntryObserve{}) {
-		w.put(w.enc.EncodeNil())
+		w.none()
 	} else {
 		w.array(2)
 		w.at(e.Observe.Until)
@@ -132,7 +132,7 @@ func (e *Entry) encodeStates(w *writer) {
 
 func (s *CheckState) encode(w *writer, polled Millis) {
 	if s.IsZero() {
-		w.put(w.enc.EncodeNil())
+		w.none()
 		return
 	}
 	if len(s.Withheld) == 0 {
@@ -141,7 +141,7 @@ func (s *CheckState) encode(w *writer, polled Millis) {
 		w.array(6)
 	}
 	if s.Flips == (Flips{}) {
-		w.put(w.enc.EncodeNil())
+		w.none()
 	} else {
 		w.array(5)
 		for _, n := range [...]int{s.Flips.Out, s.Flips.In, s.Flips.Passing, s.Flips.Known, s.Flips.Net} {
@@ -149,14 +149,14 @@ func (s *CheckState) encode(w *writer, polled Millis) {
 		}
 	}
 	if s.Window == (FlipWindow{}) {
-		w.put(w.enc.EncodeNil())
+		w.none()
 	} else {
 		w.array(2)
 		w.int(int64(polled - s.Window.Start))
 		w.int(int64(s.Window.Net))
 	}
 	if h := s.Hold; h == nil {
-		w.put(w.enc.EncodeNil())
+		w.none()
 	} else {
 		w.array(6)
 		w.uint(h.Tick)

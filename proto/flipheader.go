@@ -22,7 +22,10 @@ type CheckFlips struct {
 }
 
 // CheckFlips returns the flips of the entry's tick for each check. Without flips, the counts are those of the results.
-func (e *Entry) CheckFlips() []CheckFlips {
+func (e *Entry) CheckFlips() []CheckFlips { return e.flips(e.CheckOutcomes(nil)) }
+
+// flips returns the flips, given the counts of the results.
+func (e *Entry) flips(counted []CheckOutcomes) []CheckFlips {
 	all := make([]CheckFlips, len(e.Checks))
 	for i := range all {
 		s, f := e.State(i), &all[i]
@@ -33,20 +36,10 @@ func (e *Entry) CheckFlips() []CheckFlips {
 		if s.Flips == (Flips{}) {
 			f.Flips.Net = s.Window.Net
 		}
-	}
-	for i := range e.Results {
-		for c, v := range e.Results[i].Verdicts {
-			f := &all[c]
-			if f.Flips.Out+f.Flips.In == 0 && v.Outcome != OutcomeUnknown {
-				f.Flips.Known++
-				if v.Outcome == OutcomePass {
-					f.Flips.Passing++
-				}
-			}
-			if v.Reason == ReasonHeld {
-				f.Devices++
-			}
+		if o := &counted[i]; f.Flips.Out+f.Flips.In == 0 {
+			f.Flips.Passing, f.Flips.Known = f.Flips.Passing+o.Pass, f.Flips.Known+o.Pass+o.Fail
 		}
+		f.Devices = counted[i].Enforced.Held
 	}
 	return all
 }
@@ -178,10 +171,14 @@ func (e *Entry) Headers(changed map[ID]int) map[string][]string {
 	for _, n := range changed {
 		sum += n
 	}
-	h := map[string][]string{HeaderSummary: {e.Summarize(sum).String()}}
+	counted, summary := e.CheckOutcomes(changed), e.summarize(sum)
+	for i := range counted {
+		summary.countResults(&counted[i])
+	}
+	h := map[string][]string{HeaderSummary: {summary.String()}}
 	if len(e.Checks) > 0 {
-		h[HeaderFlips] = []string{FormatFlips(e.CheckFlips())}
-		h[HeaderOutcomes] = []string{FormatOutcomes(e.CheckOutcomes(changed))}
+		h[HeaderFlips] = []string{FormatFlips(e.flips(counted))}
+		h[HeaderOutcomes] = []string{FormatOutcomes(counted)}
 	}
 	if ended := e.EndedExemptions(); ended != "" {
 		h[HeaderExemptionsEnded] = []string{ended}

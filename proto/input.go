@@ -101,29 +101,37 @@ func (*Input) Schema() Schema { return Schema{"input", 1} }
 // EncodeMsgpack writes [cause, tick, page_revision, config_revision, poll, [[device, score, problem,
 // s2s_id]...], check, decided_at]; a missing score is -1. The last two are left out except
 // for a release.
-func (in *Input) EncodeMsgpack(enc *msgpack.Encoder) error {
-	w := writer{enc: enc}
+func (in *Input) EncodeMsgpack(enc *msgpack.Encoder) error { return encodeTo(enc, in) }
+
+// encode implements fielded.
+func (in *Input) encode(w *writer) {
 	release := in.Check != ID{} || in.DecidedAt != 0
 	w.array(6 + 2*int(flags(release)))
 	w.uint(uint64(in.Cause))
 	w.uint(in.Tick)
 	w.uint(in.PageRevision)
 	w.uint(in.ConfigRevision)
-	in.Poll.encode(&w)
-	w.array(len(in.Observations))
+	in.Poll.encode(w)
+	b := appendList(w.b, len(in.Observations))
 	for i := range in.Observations {
 		o := &in.Observations[i]
-		w.array(4)
-		w.id(&o.Device)
-		w.int(int64(o.Score))
-		w.reason(o.Problem)
-		w.str(o.S2SID)
+		b = appendShort(appendBinary(appendList(b, 4), &o.Device), int64(o.Score))
+		b = appendStr(appendUint(b, uint64(o.Problem)), o.S2SID)
 	}
+	w.b = b
 	if release {
 		w.id(&in.Check)
 		w.at(in.DecidedAt)
 	}
-	return w.err
+}
+
+// size implements fielded.
+func (in *Input) size() int {
+	size := 128 + len(in.Poll.Detail)
+	for i := range in.Observations {
+		size += 24 + len(in.Observations[i].S2SID)
+	}
+	return size
 }
 
 // DecodeMsgpack reads the form written by EncodeMsgpack.

@@ -32,19 +32,23 @@ func (e *Entry) CheckOutcomes(changed map[ID]int) []CheckOutcomes {
 	}
 	for i := range e.Results {
 		for c, v := range e.Results[i].Verdicts {
-			o := &all[c]
-			o.Enforced.count(v.Reason)
-			switch v.Outcome {
-			case OutcomePass:
-				o.Pass++
-			case OutcomeFail:
-				o.Fail++
-			default:
-				o.Unknown++
-			}
+			all[c].count(v)
 		}
 	}
 	return all
+}
+
+// count counts a result.
+func (o *CheckOutcomes) count(v Verdict) {
+	o.Enforced.count(v.Reason)
+	switch v.Outcome {
+	case OutcomePass:
+		o.Pass++
+	case OutcomeFail:
+		o.Fail++
+	default:
+		o.Unknown++
+	}
 }
 
 const outcomeNumbers = 8

@@ -72,15 +72,19 @@ type Page struct {
 func (*Page) Schema() Schema { return Schema{"page", 1} }
 
 // EncodeMsgpack writes [[device...], [revoked device...]], without an empty second list.
-func (p *Page) EncodeMsgpack(enc *msgpack.Encoder) error {
-	w := writer{enc: enc}
+func (p *Page) EncodeMsgpack(enc *msgpack.Encoder) error { return encodeTo(enc, p) }
+
+// encode implements fielded.
+func (p *Page) encode(w *writer) {
 	w.array(1 + min(len(p.Revoked), 1))
-	encodeDevices(&w, p.Devices)
+	encodeDevices(w, p.Devices)
 	if len(p.Revoked) > 0 {
-		encodeDevices(&w, p.Revoked)
+		encodeDevices(w, p.Revoked)
 	}
-	return w.err
 }
+
+// size implements fielded.
+func (p *Page) size() int { return 10 + sizeOfDevices(p.Devices) + sizeOfDevices(p.Revoked) }
 
 // DecodeMsgpack reads the form written by EncodeMsgpack; a page of more than [PageSize] devices is an error.
 func (p *Page) DecodeMsgpack(dec *msgpack.Decoder) error {
@@ -95,6 +99,14 @@ func encodeDevices(w *writer, devices []Device) {
 	for i := range devices {
 		devices[i].encode(w)
 	}
+}
+
+func sizeOfDevices(devices []Device) int {
+	size := 0
+	for i := range devices {
+		size += 64 + devices[i].FieldBytes()
+	}
+	return size
 }
 
 func decodeDevices(r *reader, max int) []Device {

@@ -21,13 +21,17 @@ func MarkPage(stored []byte, devices int) PageMark {
 }
 
 // EncodeMsgpack writes [sum, devices].
-func (m *PageMark) EncodeMsgpack(enc *msgpack.Encoder) error {
-	w := writer{enc: enc}
+func (m *PageMark) EncodeMsgpack(enc *msgpack.Encoder) error { return encodeTo(enc, m) }
+
+// encode implements fielded.
+func (m *PageMark) encode(w *writer) {
 	w.array(2)
 	w.uint(uint64(m.Sum))
 	w.int(int64(m.Devices))
-	return w.err
 }
+
+// size implements fielded.
+func (*PageMark) size() int { return 16 }
 
 // DecodeMsgpack reads what EncodeMsgpack writes.
 func (m *PageMark) DecodeMsgpack(dec *msgpack.Decoder) error {

@@ -50,6 +50,19 @@ func (n *Enforced) count(r Reason) {
 
 // Summarize is the entry's summary; changed is how many results its changes name.
 func (e *Entry) Summarize(changed int) Summary {
+	s := e.summarize(changed)
+	var all CheckOutcomes
+	for i := range e.Results {
+		for _, v := range e.Results[i].Verdicts {
+			all.count(v)
+		}
+	}
+	s.countResults(&all)
+	return s
+}
+
+// summarize returns the summary without the counts of results.
+func (e *Entry) summarize(changed int) Summary {
 	s := Summary{
 		Tick: e.Tick, Cause: e.Cause, PolledAt: e.Poll.At, EvaluatedAt: e.EvaluatedAt, NextExpiry: e.NextExpiry,
 		TookMillis: e.Poll.Took.Milliseconds(), Error: e.Poll.Error, Closed: e.Closed, Devices: len(e.Results),
@@ -58,20 +71,13 @@ func (e *Entry) Summarize(changed int) Summary {
 	if e.Poll.TickAt != 0 {
 		s.PlanMillis = max(0, int64(e.Poll.At-e.Poll.TickAt)-s.TookMillis)
 	}
-	for i := range e.Results {
-		for _, v := range e.Results[i].Verdicts {
-			s.Enforced.count(v.Reason)
-			switch v.Outcome {
-			case OutcomePass:
-				s.Pass++
-			case OutcomeFail:
-				s.Fail++
-			default:
-				s.Unknown++
-			}
-		}
-	}
 	return s
+}
+
+// countResults adds counted results.
+func (s *Summary) countResults(o *CheckOutcomes) {
+	s.Pass, s.Fail, s.Unknown = s.Pass+o.Pass, s.Fail+o.Fail, s.Unknown+o.Unknown
+	s.Enforced.Add(o.Enforced)
 }
 
 const (

@@ -38,8 +38,10 @@ type Tick struct {
 func (*Tick) Schema() Schema { return Schema{"tick", 1} }
 
 // EncodeMsgpack writes [slot, due, interval_ms, schedule, cause, latest]. Without Latest it writes five fields.
-func (t *Tick) EncodeMsgpack(enc *msgpack.Encoder) error {
-	w := writer{enc: enc}
+func (t *Tick) EncodeMsgpack(enc *msgpack.Encoder) error { return encodeTo(enc, t) }
+
+// encode implements fielded.
+func (t *Tick) encode(w *writer) {
 	if t.Latest == 0 {
 		w.array(5)
 	} else {
@@ -53,8 +55,10 @@ func (t *Tick) EncodeMsgpack(enc *msgpack.Encoder) error {
 	if t.Latest != 0 {
 		w.int(t.Latest)
 	}
-	return w.err
 }
+
+// size implements fielded.
+func (*Tick) size() int { return 48 }
 
 // DecodeMsgpack reads the form written by EncodeMsgpack.
 func (t *Tick) DecodeMsgpack(dec *msgpack.Decoder) error {
@@ -82,8 +86,10 @@ type Batch struct {
 func (*Batch) Schema() Schema { return Schema{"batch", 1} }
 
 // EncodeMsgpack writes [tick, planned_at, pages, config_revision, tick_at]. Without TickAt it writes four fields.
-func (b *Batch) EncodeMsgpack(enc *msgpack.Encoder) error {
-	w := writer{enc: enc}
+func (b *Batch) EncodeMsgpack(enc *msgpack.Encoder) error { return encodeTo(enc, b) }
+
+// encode implements fielded.
+func (b *Batch) encode(w *writer) {
 	w.array(4 + int(flags(b.TickAt != 0)))
 	w.uint(b.Tick)
 	w.at(b.PlannedAt)
@@ -92,8 +98,10 @@ func (b *Batch) EncodeMsgpack(enc *msgpack.Encoder) error {
 	if b.TickAt != 0 {
 		w.at(b.TickAt)
 	}
-	return w.err
 }
+
+// size implements fielded.
+func (*Batch) size() int { return 48 }
 
 // DecodeMsgpack reads the form written by EncodeMsgpack.
 func (b *Batch) DecodeMsgpack(dec *msgpack.Decoder) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"plumbline.dev/proto"
 )
@@ -55,16 +56,24 @@ func (s *Signer) Sign(h Header, headers map[string][]string, payload []byte) (st
 	if err != nil {
 		return "", fmt.Errorf("header of the signature of %s: %w", h.Subject, err)
 	}
-	protected := base64.RawURLEncoding.EncodeToString(text)
-	signature := ed25519.Sign(s.private, signingInput(protected, payload))
-	return protected + ".." + base64.RawURLEncoding.EncodeToString(signature), nil
+	input := inputs.Get().(*[]byte)
+	defer inputs.Put(input)
+	*input = append(base64.RawURLEncoding.AppendEncode((*input)[:0], text), '.')
+	jws := append(make([]byte, 0, len(*input)+1+base64.RawURLEncoding.EncodedLen(ed25519.SignatureSize)), *input...)
+	*input = append(*input, payload...)
+	signature := ed25519.Sign(s.private, *input)
+	return string(base64.RawURLEncoding.AppendEncode(append(jws, '.'), signature)), nil
 }
 
-func signingInput(protected string, payload []byte) []byte {
-	input := make([]byte, 0, len(protected)+1+len(payload))
-	input = append(input, protected...)
-	input = append(input, '.')
-	return append(input, payload...)
+// inputs holds buffers for the input of a signature, protected header "." payload, which has the size of an entry.
+var inputs = sync.Pool{New: func() any { return new([]byte) }}
+
+// validSignature verifies the signature of a payload.
+func validSignature(public ed25519.PublicKey, protected string, payload, signature []byte) bool {
+	input := inputs.Get().(*[]byte)
+	defer inputs.Put(input)
+	*input = append(append(append((*input)[:0], protected...), '.'), payload...)
+	return ed25519.Verify(public, *input, signature)
 }
 
 // Digest returns the SHA-256 of a payload in base64url without padding.

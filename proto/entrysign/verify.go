@@ -1,7 +1,6 @@
 package entrysign
 
 import (
-	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -38,7 +37,7 @@ func Verify(keys Keys, subject string, headers map[string][]string, payload []by
 	if !ok {
 		return Header{}, fmt.Errorf("%w: %.64q", ErrUnknownKey, h.KID)
 	}
-	if !ed25519.Verify(public, signingInput(protected, payload), signature) {
+	if !validSignature(public, protected, payload, signature) {
 		return Header{}, ErrForged
 	}
 	schema := headers[proto.HeaderSchema]

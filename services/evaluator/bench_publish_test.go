@@ -14,7 +14,7 @@ import (
 // BenchmarkPublish encodes the entry of a full page with two checks, with its headers, and with its signature. The
 // processor time is what counts on a loaded machine.
 func BenchmarkPublish(b *testing.B) {
-	e := &proto.Entry{Tick: 7, EvaluatedAt: start, Checks: make([]proto.CheckRef, 2)}
+	e := &proto.Entry{Tick: 7, Poll: proto.Poll{At: start}, EvaluatedAt: start, Checks: make([]proto.CheckRef, 2)}
 	for n := range 1000 {
 		r := proto.Result{Score: n % 101, S2SID: "agent-0123456789", ObservedAt: start, Verdicts: make([]proto.Verdict, 2)}
 		binary.BigEndian.PutUint64(r.Device[:], uint64(n)*0x9e3779b97f4a7c15)
