@@ -12,6 +12,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"plumbline.dev/services/internal/look"
 )
 
 //go:embed css/*.css js/*.js vendor/*.js icon.svg
@@ -32,7 +34,7 @@ var (
 )
 
 func init() {
-	add("console.css", join("css"))
+	add("console.css", append([]byte(look.Tokens), join("css")...))
 	for _, dir := range []string{"js", "vendor"} {
 		for _, name := range names(dir) {
 			add(name, read(path.Join(dir, name)))

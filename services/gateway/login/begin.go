@@ -98,7 +98,8 @@ func (v *request) backTo(aud, host, path string) string {
 
 // choose lets the person choose a provider.
 func (v *request) choose(all []idpRecord, app gate.Application) *gate.Response {
-	n := &page.Notice{Title: "Log in to " + app.Value.Name, Organization: v.organization(app.Account)}
+	n := &page.Notice{Title: "Log in to " + app.Value.Name, Organization: v.organization(app.Account),
+		Texts: []string{"Choose the service that you have an account with."}}
 	q := v.URL.Query()
 	for _, r := range all {
 		q.Set("idp", r.Value.ID.String())

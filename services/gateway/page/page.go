@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"plumbline.dev/services/internal/look"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/remediation"
 )
@@ -53,9 +54,10 @@ type Check struct {
 var source string
 
 //go:embed page.css
-var style string
+var rules string
 
 var (
+	style = look.Tokens + rules
 	pages = template.Must(template.New("page").Parse(source))
 	// policyHeader allows the page's own style and nothing else.
 	policyHeader = func() string {
