@@ -111,8 +111,8 @@ func join(roles []Role) string {
 	return strings.Join(names, ", ")
 }
 
-// description returns the description of a stream on the server.
-func description(stream string) string {
+// About returns what a stream has, in a few words. It is the description of the stream on the server.
+func About(stream string) string {
 	bucket := map[string]string{
 		BucketStream(Devices):     "pages of enrolled devices",
 		BucketStream(Config):      "integrations, checks, applications, policies, groups, identity providers, organization",

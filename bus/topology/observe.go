@@ -25,3 +25,15 @@ func DurablesOf(r Role) []Durable {
 	}
 	return all
 }
+
+// SizesOf returns the streams whose size a role may request: those of [StreamsOf], and those it reads in other ways.
+func SizesOf(r Role) []string {
+	p := PermissionsOf(r)
+	var all []string
+	for _, s := range Streams(Options{}) {
+		if slices.Contains(p.Publish, "$JS.API.STREAM.INFO."+s.Name) {
+			all = append(all, s.Name)
+		}
+	}
+	return all
+}

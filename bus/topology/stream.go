@@ -131,7 +131,7 @@ func Streams(o Options) []jetstream.StreamConfig {
 		all[i].Storage = jetstream.FileStorage
 		all[i].Replicas = max(o.Replicas, 1)
 		all[i].Duplicates = Duplicates
-		all[i].Description = description(all[i].Name)
+		all[i].Description = About(all[i].Name)
 	}
 	return all
 }

@@ -16,7 +16,8 @@ type part interface {
 // parts returns the packages of the API. A new package is one line here.
 func (s *Service) parts() []part {
 	return []part{s.access, s.posture, s.device, s.identity, s.apitoken, s.auditlog, s.enforcement, s.policytest, s.trial,
-		s.member, s.dashboard, s.fleet, s.entryKeys, s.organization, s.provider, s.servicetoken, s.signingkey, s.zone}
+		s.member, s.dashboard, s.fleet, s.entryKeys, s.system, s.organization, s.provider, s.servicetoken, s.signingkey,
+		s.zone}
 }
 
 // routes returns all routes of the API.

@@ -30,10 +30,12 @@ import (
 	"plumbline.dev/services/api/servicetoken"
 	"plumbline.dev/services/api/signingkey"
 	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/system"
 	"plumbline.dev/services/api/trial"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/api/zone"
 	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/lifecycle"
@@ -69,6 +71,7 @@ type Service struct {
 	provider     *provider.API
 	servicetoken *servicetoken.API
 	signingkey   *signingkey.API
+	system       *system.API
 	zone         *zone.API
 	cfg          Config
 	store        *store.Store
@@ -146,6 +149,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		Posture: s.posture})
 	s.dashboard = dashboard.New(dashboard.Deps{Store: s.store, Device: s.device, Posture: s.posture, Access: index})
 	s.entryKeys = entrykeys.New(s.store.Conn, s.store.Clock)
+	s.system = system.New(system.Deps{Store: s.store, Streams: s.streams, Standings: s.posture.Standings,
+		Version: cli.Version(), Schemas: cli.Schemas()})
 	s.handler = s.newHandler(s.routes())
 	s.server = s.newServer()
 	return s, nil
