@@ -59,6 +59,7 @@ type Frame struct {
 	// actions holds the patterns of Post.
 	actions []string
 	state   states
+	granted grantCache
 }
 
 // New returns a frame without screens.

@@ -53,7 +53,7 @@ func (r *Request) Page(p Page) error {
 		return r.Fragment(p.Set, id, p.Data, p.Status)
 	}
 	var body bytes.Buffer
-	if err := p.Set.render(&body, p.Name, p.Data); err != nil {
+	if err := p.Set.render(&body, p.Name, p.Data, r.grants(p.Set)); err != nil {
 		return err
 	}
 	view := layout{Page: &p, Nonce: r.nonce, Person: r.Person,
@@ -66,7 +66,7 @@ func (r *Request) Page(p Page) error {
 		view.Nav = navigation(p.Nav, view.State, r.frame.Serves)
 	}
 	var all bytes.Buffer
-	if err := base.render(&all, "page", view); err != nil {
+	if err := base.render(&all, "page", view, r.grants(p.Set)); err != nil {
 		return err
 	}
 	r.send(p.Status, all.Bytes())
@@ -77,7 +77,7 @@ func (r *Request) Page(p Page) error {
 // action: the next page shows them.
 func (r *Request) Fragment(s *Set, name string, data any, status int) error {
 	var b bytes.Buffer
-	if err := s.render(&b, name, data); err != nil {
+	if err := s.render(&b, name, data, r.grants(s)); err != nil {
 		return err
 	}
 	r.setFlash("", r.doubts())

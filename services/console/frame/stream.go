@@ -54,7 +54,7 @@ var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 // Template sends markup: the template of a set.
 func (s *Stream) Template(set *Set, name string, data any) error {
 	var b strings.Builder
-	if err := set.render(&b, name, data); err != nil {
+	if err := set.render(&b, name, data, s.r.grants(set)); err != nil {
 		return err
 	}
 	return s.Send("", b.String())

@@ -14,6 +14,8 @@ type Me struct {
 	Name      string    `json:"name"`
 	All       bool      `json:"all"`                 // every permission
 	ExpiresOn time.Time `json:"expires_on,omitzero"` // of the credential; zero: never
+	// Permissions says what the holder may do in the whole account, by scope such as posture.
+	Permissions map[string]Grant `json:"permissions"`
 }
 
 // Me returns the holder of the client's credential.

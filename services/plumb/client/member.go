@@ -54,7 +54,7 @@ func (r Role) Edits() []string {
 	return scopes
 }
 
-// Grant is a role's permission about one scope.
+// Grant is the permission of a role, or of the holder of a credential, about one scope.
 type Grant struct {
 	Read bool `json:"read"`
 	Edit bool `json:"edit"`
