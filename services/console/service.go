@@ -22,6 +22,7 @@ import (
 	"plumbline.dev/services/console/palette"
 	"plumbline.dev/services/console/session"
 	"plumbline.dev/services/console/start"
+	"plumbline.dev/services/console/system"
 	"plumbline.dev/services/console/token"
 	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/plumb/client"
@@ -41,6 +42,7 @@ var screens = []func(*frame.Frame){
 	application.Register,
 	member.Register,
 	start.Register,
+	system.Register,
 }
 
 // Service is the console.
