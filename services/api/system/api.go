@@ -42,9 +42,9 @@ func (s *API) Routes() []v4.Route {
 func (*API) Describe(d *openapi.Description) {
 	d.Add(openapi.Operations{"GET " + path: {
 		Summary: "Get the health of the installation",
-		Details: "The version of the control plane, NATS, the size of each stream that the control plane may ask about, the work " +
-			"that waits for each service, the newest polls of the account and the limits. Problems has what is wrong, the most " +
-			"severe first. Streams and queues are of the whole installation, integrations of the account.",
+		Details: "The version of the control plane, NATS, the size of each stream that the control plane may ask about, " +
+			"the work that waits for each service, the newest polls of the account and the limits. Problems has what is " +
+			"wrong, the most severe first. Streams and queues are of the whole installation, integrations of the account.",
 		Result: openapi.Of[view](),
 	}}, nil)
 }

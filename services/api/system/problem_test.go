@@ -18,8 +18,9 @@ func well() view {
 	return view{
 		Streams: []streamView{{Name: topology.PostureLog, Servers: 3, Current: 3, Messages: 10, Bytes: 50, Limit: 100},
 			{Name: topology.PostureDead, Servers: 1, Current: 1}},
-		Queues:       []queueView{{Stream: topology.PostureScores, Service: "evaluator", Waiting: 3, AgeMS: 500}},
-		Integrations: []polledView{{ID: proto.ID{1}, Name: "EDR", Interval: "5m", Standing: "on_time", At: at(now), Pages: 3}},
+		Queues: []queueView{{Stream: topology.PostureScores, Service: "evaluator", Waiting: 3, AgeMS: 500}},
+		Integrations: []polledView{{ID: proto.ID{1}, Name: "EDR", Interval: "5m", Standing: "on_time", At: at(now),
+			Pages: 3}},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 type view struct {
 	At           v4.Timestamp  `json:"at"`
 	Version      string        `json:"version" says:"Version of the control plane that answered."`
-	Schemas      []string      `json:"schemas" says:"Schemas of the messages that other systems read, with their major versions."`
+	Schemas      []string      `json:"schemas" says:"Schemas of messages for other systems."`
 	NATS         natsView      `json:"nats"`
 	Streams      []streamView  `json:"streams"`
 	Queues       []queueView   `json:"queues" says:"The work that waits for services."`
@@ -76,7 +76,7 @@ type limitView struct {
 // problemView is something that a person should know or do something about.
 type problemView struct {
 	Code     string `json:"code"`
-	Severity string `json:"severity" says:"fail: something does not work; warn: it may soon not; info: it is good to know."`
+	Severity string `json:"severity" says:"fail: it does not work; warn: it may soon not; info: good to know."`
 	Subject  string `json:"subject" says:"Name of the stream, service or integration."`
 	ID       string `json:"id" says:"Id of the integration, or empty."`
 	Text     string `json:"text"`

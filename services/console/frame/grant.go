@@ -101,7 +101,8 @@ func (g Grants) functions() template.FuncMap {
 
 // explained returns the attributes that tie a control to the reason, which the page shows once.
 func explained(scope, why string) string {
-	return `title="` + template.HTMLEscapeString(why) + `" aria-describedby="lacks-` + scope + `" data-lacks="` + scope + `"`
+	return fmt.Sprintf(`title="%s" aria-describedby="lacks-%s" data-lacks="%s"`,
+		template.HTMLEscapeString(why), scope, scope)
 }
 
 // lack is a reason that a page shows.

@@ -11,7 +11,8 @@ import (
 	"plumbline.dev/services/console/frame"
 )
 
-var guarded = frame.Parse(fstest.MapFS{"x.html": {Data: []byte(`{{define "guarded"}}<h1>Guarded</h1>{{template "acts" .}}{{end}}
+var guarded = frame.Parse(fstest.MapFS{"x.html": {Data: []byte(`
+{{define "guarded"}}<h1>Guarded</h1>{{template "acts" .}}{{end}}
 {{define "acts"}}<div id="acts"><a class="btn" {{maylink "posture" (printf "/a?b=%s&c=d" .)}}>Add</a>
 <form method="post" action="/x"><button class="btn" type="submit" {{may "posture"}}>Save</button></form>
 <button type="button" {{may "devices"}} class="btn">Revoke…</button></div>{{end}}
@@ -89,7 +90,8 @@ func TestNoGrantsWithoutGuards(t *testing.T) {
 
 // The API is asked at most twice a minute who somebody is.
 func TestGrantsAreCached(t *testing.T) {
-	con := consoletest.New(t, map[string]http.HandlerFunc{"GET /plumbline/me": consoletest.Answer(me("user"))}, guardedScreen)
+	con := consoletest.New(t, map[string]http.HandlerFunc{"GET /plumbline/me": consoletest.Answer(me("user"))},
+		guardedScreen)
 	asked := func() (n int) {
 		for _, a := range con.Asked("GET") {
 			if a.Path == "/plumbline/me" {

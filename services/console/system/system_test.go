@@ -22,8 +22,8 @@ func health(with object) object {
 		"queues": []any{object{"stream": "POSTURE_SCORES", "service": "evaluator", "about": "scores to evaluate"}},
 		"integrations": []any{object{"id": "i1", "name": "Fleet EDR", "interval": "5m", "standing": "on_time",
 			"poll_at": "2026-11-30T11:58:00Z", "pages": 1000, "done_pages": 999, "pending_pages": 1}},
-		"limits": []any{object{"name": "checks_per_integration", "about": "Checks over one integration", "limit": 100, "used": 4},
-			object{"name": "devices_per_page", "about": "Devices in one call", "limit": 1000, "used": nil}},
+		"limits": []any{object{"name": "checks_per_integration", "about": "Checks over one integration", "limit": 100,
+			"used": 4}, object{"name": "devices_per_page", "about": "Devices in one call", "limit": 1000, "used": nil}},
 		"problems": []any{}}
 	maps.Copy(all, with)
 	return all
@@ -39,9 +39,9 @@ func problem(code, severity, subject, id string) object {
 
 func TestHealthy(t *testing.T) {
 	c := open(t, health(nil))
-	c.Get("/system").Has(http.StatusOK, "Works", "Nothing to do, as far as the control plane can tell.", "Fleet EDR", "On time",
-		"999 of 1,000", "Nothing waits", "12,345", "25 % of 20 MB", "30 days", "3 of 3", "1.2.3, commit abc", "2.14.0",
-		"answers in 0.21 ms", "entry.1", "4", "100").Safe()
+	c.Get("/system").Has(http.StatusOK, "Works", "Nothing to do, as far as the control plane can tell.", "Fleet EDR",
+		"On time", "999 of 1,000", "Nothing waits", "12,345", "25 % of 20 MB", "30 days", "3 of 3", "1.2.3, commit abc",
+		"2.14.0", "answers in 0.21 ms", "entry.1", "4", "100").Safe()
 	if part := c.Fragment("/system", "health").Has(http.StatusOK, "Works").Safe(); strings.Contains(part.Body, "<nav") {
 		t.Error("a fragment has the layout")
 	}
