@@ -58,6 +58,32 @@ func percent(part, whole int) string {
 	return short(v) + " %"
 }
 
+// Comparison returns an operator of a check in words, such as "at least" for ">=".
+func Comparison(operator string) string {
+	switch operator {
+	case ">=":
+		return "at least"
+	case ">":
+		return "more than"
+	case "<=":
+		return "at most"
+	case "<":
+		return "less than"
+	case "=", "==":
+		return "exactly"
+	}
+	return operator
+}
+
+// interval formats a duration as the API writes it, such as "1h30m"; another text stays as it is.
+func interval(text string) string {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return text
+	}
+	return duration(d)
+}
+
 // duration formats a duration in one or two units.
 func duration(d time.Duration) string {
 	if d < 0 {

@@ -64,7 +64,7 @@ func TestListShowsWhatNeedsAttention(t *testing.T) {
 		"No poll yet": func(s object) { s["poll"] = nil },
 	} {
 		c := start(t, map[string]http.HandlerFunc{"GET /plumbline/status": consoletest.Answer([]any{statusOf(change)})})
-		c.Get("/integrations").Has(http.StatusOK, want, "custom_s2s", "5m").Safe()
+		c.Get("/integrations").Has(http.StatusOK, want, "custom_s2s", "5 min").Safe()
 		c.Fragment("/integrations", "integrations").Has(http.StatusOK, want).Safe()
 		if want == "Failing" {
 			c.Get("/integrations").Has(http.StatusOK, "api_error, HTTP 503: The API answered 503.")
@@ -82,7 +82,7 @@ func TestListShowsWhatNeedsAttention(t *testing.T) {
 func TestDetail(t *testing.T) {
 	c := start(t, nil)
 	p := c.Get("/integrations/i1").Has(http.StatusOK, consoletest.Hostile, "On time", "Stored sealed for the fetchers",
-		"EDR healthy", "score >= 60", "Test and save", "Poll now", "Pause", "Copy as",
+		"EDR healthy", "score is at least 60", "Test and save", "Poll now", "Pause", "Copy as",
 		"plumb integration create --name '\">").Safe()
 	if strings.Contains(p.Text(), "of another") {
 		t.Error("a check of another integration is shown")

@@ -84,7 +84,7 @@ func TestPostureLog(t *testing.T) {
 		postureLine(object{"x_outcome": "pass", "x_reason": "held", "x_why": "a breaker holds it", "DeviceName": ""})},
 		object{"cursor": "7.-1", "searched_until": "2026-11-30T11:00:00Z"})})
 	p := c.Get("/logs/posture?outcome=fail&device=d1&changed=true&since=2026-11-30T08:00").Has(http.StatusOK, "oslo-3",
-		"EDR healthy", "Fail", "41 expects >= 60", "S-1", "Pass observed fail", "a breaker holds it",
+		"EDR healthy", "Fail", "41 expects at least 60", "S-1", "Pass observed fail", "a breaker holds it",
 		"searched back to 2026-11-30 11:00:00 UTC", "Only changed outcomes", `"x_tick": 8842`, "Fleet EDR").Safe()
 	want := url.Values{"outcome": {"fail"}, "device": {"d1"}, "changed": {"true"}, "since": {"2026-11-30T08:00:00Z"},
 		"limit": {"50"}}

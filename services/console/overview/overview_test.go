@@ -59,7 +59,7 @@ func TestOverviewOfAFleet(t *testing.T) {
 		"412 of 1,006 passing devices would fail (41 %) by Disk encrypted after tick 8,841",
 		"412 devices keep their pass until 2026-11-30 15:48:00 UTC", "98,204 pass 1,596 fail 200 unknown",
 		"Enforced by 6 applications · 3 changed in the last poll", "Observe only · 25,741 would not pass",
-		"every 5m", "100/100 pages in 430 ms", "On time", "this poll 99", "one behind 1").Safe()
+		"every 5 min", "100/100 pages in 430 ms", "On time", "this poll 99", "one behind 1").Safe()
 	if images := p.Attributes("svg", "aria-label"); !contains(images, "99 this poll, 1 one behind") {
 		t.Errorf("the map has no label: %q", images)
 	}

@@ -100,6 +100,8 @@ func (s stream) Kept() string {
 	switch {
 	case age == 0:
 		return "always"
+	case age == day:
+		return "1 day"
 	case age >= 2*day:
 		return fmt.Sprintf("%d days", age/day)
 	}
