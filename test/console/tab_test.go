@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"plumbline.dev/test/internal/chromium"
 	"plumbline.dev/test/internal/stack"
 )
@@ -108,11 +110,17 @@ func (b *tab) until(what, text string) {
 	})
 }
 
-// keys presses keys, one after the other.
+// keys presses keys, one after the other, as a keyboard does: after a rawKeyDown that a page prevented, no character
+// follows. After chromedp's keyDown it does at times, under load.
 func (b *tab) keys(keys string, options ...chromedp.KeyOption) {
 	b.Helper()
 	ctx, cancel := b.soon()
 	defer cancel()
+	options = append(options, func(k *input.DispatchKeyEventParams) {
+		if k.Type == kb.KeyDown {
+			k.Type = kb.KeyRawDown
+		}
+	})
 	b.do(chromedp.Do(ctx, chromedp.KeyEvent(keys, options...)))
 }
 

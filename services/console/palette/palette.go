@@ -67,7 +67,8 @@ var kinds = []struct {
 }
 
 func (p *palette) find(r *frame.Request) error {
-	text := strings.ToLower(strings.TrimSpace(r.URL.Query().Get("q")))
+	typed := r.URL.Query().Get("q")
+	text := strings.ToLower(strings.TrimSpace(typed))
 	rows, failed := p.known(text), false
 	if text != "" {
 		l := p.of(r)
@@ -78,9 +79,10 @@ func (p *palette) find(r *frame.Request) error {
 		}
 	}
 	return r.Fragment(set, "palette-list", struct {
+		Text   string // as typed
 		Rows   []row
 		Failed bool
-	}{rows[:min(len(rows), most)], failed}, 0)
+	}{typed, rows[:min(len(rows), most)], failed}, 0)
 }
 
 // known returns the pages and actions that match; those whose name begins with the text come first.

@@ -88,6 +88,9 @@ func TestListsOfAnEndedOrFailedRequest(t *testing.T) {
 func TestAnEmptyPaletteShowsPages(t *testing.T) {
 	c := newConsole(t)
 	p := c.Fragment("/palette?q=", "palette-list")
+	if text := p.Attributes("ul", "data-text"); len(text) != 1 || text[0] != "" {
+		t.Errorf("the answer is for %q", text)
+	}
 	got := strings.Join(p.Attributes("li", "data-path"), " ")
 	if got != "/devices /integrations /tokens" || len(c.Asked("")) > 0 {
 		t.Errorf("%s, asked %d times", got, len(c.Asked("")))

@@ -3,12 +3,17 @@ const palette = document.getElementById('palette')
 if (palette) {
   const input = document.getElementById('palette-input')
   const rows = () => [...palette.querySelectorAll('[role=option]')]
+  const list = () => document.getElementById('palette-list')
+  const go = row => { if (row?.dataset.path) location.assign(row.dataset.path) }
+  let shown = list() // the newest answer
+  let goes = false // Enter was pressed before the answer for the typed text came
 
   function select(row) {
     for (const r of rows()) r.setAttribute('aria-selected', String(r === row))
     if (row) { input.setAttribute('aria-activedescendant', row.id); row.scrollIntoView({ block: 'nearest' }) } else input.removeAttribute('aria-activedescendant')
   }
   function open() {
+    goes = false
     palette.showModal()
     input.select()
     htmx.trigger(input, 'palette')
@@ -29,14 +34,19 @@ if (palette) {
       select(all[(at + move + all.length) % all.length])
     } else if (event.key === 'Enter') {
       event.preventDefault()
-      const row = all[Math.max(at, 0)]
-      if (row?.dataset.path) location.assign(row.dataset.path)
-    }
+      goes = list().dataset.text !== input.value
+      if (!goes) go(all[Math.max(at, 0)])
+    } else goes = false
   })
   palette.addEventListener('click', event => {
     const row = event.target.closest('[role=option]')
-    if (row?.dataset.path) location.assign(row.dataset.path)
+    if (row) go(row)
     else if (event.target === palette) palette.close()
   })
-  document.addEventListener('htmx:after:swap', () => { if (palette.open) select(rows()[0]) })
+  document.addEventListener('htmx:after:swap', () => {
+    if (!palette.open || list() === shown) return // another part of the page
+    shown = list()
+    select(rows()[0])
+    if (goes && shown.dataset.text === input.value) go(rows()[0])
+  })
 }
