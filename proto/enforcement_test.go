@@ -53,6 +53,10 @@ func enforced() map[string]Message {
 		"input.1.ticked": &Input{Cause: CausePoll, Tick: 9, Poll: Poll{Attempts: 1, TickAt: 1_699_999_999_990}},
 		"probe.1.report": &Probe{Integration: id(5), Page: &Page{Devices: []Device{{ID: id(1), Hostname: "h"}}},
 			Report: true},
+		"probe.1.seen":            &Probe{Integration: id(5), ConfigRevision: 41, AccessRevision: 42, TokensRevision: 43},
+		"service_exchange.1.seen": &ServiceExchange{Application: id(6), ConfigRevision: 42, TokensRevision: 43},
+		"user_exchange.1.seen":    &UserExchange{Application: id(6), ConfigRevision: 42},
+		"statement.1.seen":        &Statement{Kind: StatementMatch, Application: id(6), ConfigRevision: 42},
 		"probe_answer.1.report": &ProbeAnswer{Poll: Poll{Attempts: 1, Status: 200}, Report: &ProbeReport{
 			Request: ProbeMessage{Method: "POST", URL: "https://api.example.com/", Header: []ProbeHeader{{"A", "b"}},
 				Body: []byte(`{}`), Size: 2},

@@ -22,7 +22,16 @@ type ServiceExchange struct {
 	// Vouched holds a gateway's facts about the request besides its credentials. The exchange accepts it from gateways
 	// only.
 	Vouched *Vouched `msgpack:"vouched"`
+	// ConfigRevision is the newest revision of an application, a policy, a group or an organization that the sender has
+	// seen, and TokensRevision that of a service token; 0 means unknown. An exchange that has not seen them answers
+	// [CodeLagging] in place of a decision.
+	ConfigRevision uint64 `msgpack:"config_revision"`
+	TokensRevision uint64 `msgpack:"tokens_revision"`
 }
+
+// CodeLagging is the code of the error of an exchange that has not yet seen a revision named in the request. It is not
+// a decision: the sender asks again after a moment. Only requests that name a revision are answered with it.
+const CodeLagging = "lagging"
 
 // Vouched are facts about a request known only to its receiver.
 type Vouched struct {
@@ -69,6 +78,8 @@ type UserExchange struct {
 	Custom json.RawMessage `msgpack:"custom"`
 	// Until is when the session ends.
 	Until Millis `msgpack:"until"`
+	// ConfigRevision is as in [ServiceExchange].
+	ConfigRevision uint64 `msgpack:"config_revision"`
 }
 
 // Schema implements Message.
@@ -112,6 +123,8 @@ type Statement struct {
 	// application, and the common name of the client certificate, empty if there is none.
 	Policy     ID     `msgpack:"policy"`
 	CommonName string `msgpack:"common_name"`
+	// ConfigRevision is as in [ServiceExchange].
+	ConfigRevision uint64 `msgpack:"config_revision"`
 }
 
 // Schema implements Message.

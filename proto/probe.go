@@ -10,6 +10,10 @@ type Probe struct {
 	// ConfigRevision is the newest revision of an integration or an application seen by the sender, 0 if unknown. The
 	// fetcher uses nothing older, so an API of a new application never receives the secret.
 	ConfigRevision uint64 `msgpack:"config_revision"`
+	// AccessRevision and TokensRevision are the revisions seen by the sender for the fetcher's request to the exchange:
+	// see [ServiceExchange]. A sender of an earlier version leaves them at 0.
+	AccessRevision uint64 `msgpack:"access_revision"`
+	TokensRevision uint64 `msgpack:"tokens_revision"`
 	// Page has the devices of the request; nil: none.
 	Page *Page `msgpack:"page"`
 	// Report asks for [ProbeAnswer.Report].

@@ -20,7 +20,15 @@ func (s *Service) answerService(ctx context.Context, m *bus.Msg) proto.Message {
 	if err := m.Decode(&q); err != nil {
 		return s.refuse(policy.BadRequest)
 	}
+	if s.lags(q.ConfigRevision, q.TokensRevision) {
+		s.metrics.exchanges.WithLabelValues(proto.CodeLagging).Inc()
+		return lagging()
+	}
 	answer, decided := s.exchange(ctx, &q, m.AskedBy(topology.Gateway))
+	if decided.reason == policy.Undecided {
+		s.metrics.exchanges.WithLabelValues(proto.CodeLagging).Inc()
+		return answer
+	}
 	s.metrics.exchanges.WithLabelValues(decided.reason.String()).Inc()
 	s.metrics.seconds.Observe(s.clock.Now().Sub(start).Seconds())
 	return answer
@@ -49,11 +57,15 @@ type decided struct {
 
 // exchange decides about a request, and records the decision if the Client ID is known. A gateway records its own
 // requests, because it knows the host, the device and the request id, so that ACCESS_LOG contains each request once.
+// The reason is [policy.Undecided] if the views lag.
 func (s *Service) exchange(ctx context.Context, q *proto.ServiceExchange, gateway bool) (*proto.TokenAnswer, decided) {
 	if !gateway {
 		q.Vouched = nil
 	}
 	answer, d := s.decide(ctx, q)
+	if !gateway && q.ConfigRevision != 0 && s.outdated(ctx, q, d) {
+		return lagging(), decided{}
+	}
 	s.tell(ctx, q, &d, answer.Error == nil, gateway)
 	if d.token == nil {
 		return answer, d

@@ -216,3 +216,19 @@ func (w *fixture) from(c *bus.Conn, subject string, q proto.Message) *proto.Toke
 	}
 	return &answer
 }
+
+// signalling is a connection that closes answered after its first answer.
+type signalling struct {
+	*bus.Conn
+	answered chan struct{}
+}
+
+func (c *signalling) Request(ctx context.Context, subject string, body, reply proto.Message) error {
+	err := c.Conn.Request(ctx, subject, body, reply)
+	select {
+	case <-c.answered:
+	default:
+		close(c.answered)
+	}
+	return err
+}

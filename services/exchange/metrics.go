@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/proto"
 	"plumbline.dev/services/exchange/keys"
 	"plumbline.dev/services/internal/policy"
 )
@@ -23,7 +24,7 @@ func newMetrics(r prometheus.Registerer, set *keys.KeySet) (*metrics, error) {
 	m := &metrics{
 		exchanges: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_exchange_exchanges_total",
-			Help: "Requests to exchange service credentials, by the reason of the decision.",
+			Help: "Requests to exchange service credentials, by the reason of the decision, or lagging.",
 		}, []string{"reason"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "plumbline_exchange_exchange_seconds", Help: "Duration of decisions, including signatures.",
@@ -44,7 +45,7 @@ func newMetrics(r prometheus.Registerer, set *keys.KeySet) (*metrics, error) {
 			Help: "Requests for the tokens of people, by the reason of the answer.",
 		}, []string{"reason"}),
 		statements: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "plumbline_exchange_statements_total", Help: "Requests for signed statements, by kind, or refused.",
+			Name: "plumbline_exchange_statements_total", Help: "Requests for signed statements, by kind, refused or lagging.",
 		}, []string{"kind"}),
 		tokens: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "plumbline_exchange_service_tokens",
@@ -72,6 +73,7 @@ func newMetrics(r prometheus.Registerer, set *keys.KeySet) (*metrics, error) {
 	for _, reason := range policy.Reasons() {
 		m.exchanges.WithLabelValues(reason.String())
 	}
+	m.exchanges.WithLabelValues(proto.CodeLagging)
 	errs := []error{}
 	for _, c := range []prometheus.Collector{m.exchanges, m.seconds, m.signatures, m.unrecorded, m.unevaluable, m.users,
 		m.statements, m.tokens, published, since} {

@@ -62,8 +62,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock, metrics: m, keys: set,
-		catalog: catalog.New(deps.Bus, topology.KindApplication, topology.KindPolicy, topology.KindGroup,
-			topology.KindOrganization),
+		catalog:  catalog.New(deps.Bus, catalog.AccessKinds()...),
 		tokens:   servicetoken.NewView(deps.Bus),
 		recorder: accesslog.New(deps.Bus, deps.Log, logBacklog, m.unrecorded),
 		seen:     servicetoken.NewSeen(deps.Bus, deps.Log),

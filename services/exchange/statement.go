@@ -27,6 +27,10 @@ func (s *Service) answerStatement(ctx context.Context, m *bus.Msg) proto.Message
 	if err := m.Decode(&q); err != nil || !m.AskedBy(topology.Gateway) {
 		return s.refuseStatement(policy.BadRequest)
 	}
+	if s.lags(q.ConfigRevision, 0) {
+		s.metrics.statements.WithLabelValues(proto.CodeLagging).Inc()
+		return lagging()
+	}
 	app, ok := s.catalog.Application(q.Account, q.Application)
 	if !ok {
 		return s.refuseStatement(policy.UnknownApplication)

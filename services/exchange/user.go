@@ -30,6 +30,10 @@ func (s *Service) answerUser(ctx context.Context, m *bus.Msg) proto.Message {
 	if err := m.Decode(&q); err != nil || !m.AskedBy(topology.Gateway) {
 		return s.refuseUser(policy.BadRequest)
 	}
+	if s.lags(q.ConfigRevision, 0) {
+		s.metrics.users.WithLabelValues(proto.CodeLagging).Inc()
+		return lagging()
+	}
 	answer, why := s.exchangeUser(ctx, &q)
 	s.metrics.users.WithLabelValues(why.String()).Inc()
 	if answer.Error != nil {

@@ -54,6 +54,7 @@ func (s *Service) probe(ctx context.Context, m *bus.Msg) (proto.Poll, *proto.Pro
 	if wrong != nil {
 		return proto.Poll{Error: wrong.reason, Detail: wrong.sentence}, nil
 	}
+	at.access, at.tokens = max(at.access, q.AccessRevision), q.TokensRevision
 	var devices []proto.Device
 	if q.Page != nil {
 		devices = q.Page.Devices

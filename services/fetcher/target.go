@@ -23,6 +23,9 @@ type target struct {
 	app *catalog.Record[proto.Application]
 	// uncovered is set if the URL belongs to no application: a sentence about the credentials sent.
 	uncovered string
+	// access and tokens are the revisions that the exchange must have seen to decide about the token: see
+	// [proto.ServiceExchange].
+	access, tokens uint64
 	// token is the cache key of the application token; zero means no caching.
 	token tokenKey
 }
@@ -88,7 +91,7 @@ func (t *targets) make(of ref, apiURL, clientID string, sealed []byte) (*target,
 	case !covered:
 		made.uncovered = uncovered(apps, u)
 	case app.Value.OriginURL == "":
-		made.app = &app
+		made.app, made.access = &app, app.Revision
 	}
 	return made, nil
 }

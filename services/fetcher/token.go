@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/tokenrequest"
 )
 
 const (
@@ -72,8 +74,7 @@ func newTokens(ask func(context.Context, *proto.ServiceExchange) (*proto.TokenAn
 }
 
 func (s *Service) askExchange(ctx context.Context, q *proto.ServiceExchange) (*proto.TokenAnswer, error) {
-	answer := new(proto.TokenAnswer)
-	return answer, s.bus.Request(ctx, topology.ExchangeService, q, answer)
+	return tokenrequest.Send(ctx, s.bus, topology.ExchangeService, q)
 }
 
 // get is the token to show a target, or why there is none.
@@ -154,8 +155,12 @@ func (t *tokens) obtain(ctx context.Context, at *target) (token string, until ti
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
 	answer, err := t.ask(ctx, &proto.ServiceExchange{Account: at.account, ClientID: at.clientID, ClientSecret: at.secret,
-		Application: at.app.Value.ID})
+		Application: at.app.Value.ID, ConfigRevision: at.access, TokensRevision: at.tokens})
 	switch {
+	case errors.Is(err, tokenrequest.ErrLagging):
+		t.metrics.tokens.WithLabelValues("lagging").Inc()
+		return "", time.Time{}, &problem{reason: proto.ReasonAuthFailed, retry: true,
+			sentence: "No application token could be obtained: the exchange has not seen the newest configuration yet."}
 	case err != nil:
 		t.metrics.tokens.WithLabelValues("unreachable").Inc()
 		return "", time.Time{}, &problem{reason: proto.ReasonAuthFailed, retry: true,

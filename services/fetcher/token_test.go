@@ -21,6 +21,7 @@ import (
 type exchange struct {
 	asked  atomic.Int32
 	refuse atomic.Pointer[proto.Error]
+	lag    atomic.Int32 // requests to be answered with CodeLagging
 	mu     sync.Mutex
 	last   proto.ServiceExchange
 }
@@ -44,6 +45,10 @@ func (w *fixture) exchange() (*exchange, func()) {
 					w.t.Error(err)
 				}
 				n := x.asked.Add(1)
+				if x.lag.Load() > 0 {
+					x.lag.Add(-1)
+					return &proto.TokenAnswer{Error: &proto.Error{Code: proto.CodeLagging}}
+				}
 				if e := x.refuse.Load(); e != nil {
 					return &proto.TokenAnswer{Error: e}
 				}
@@ -179,6 +184,43 @@ func TestTheExchangeRefuses(t *testing.T) {
 	}
 	if n := x.asked.Load(); n != 1 {
 		t.Errorf("the exchange was asked %d times", n)
+	}
+}
+
+// An exchange that has not seen a new application yet is asked again in the same attempt. The request names the revision
+// of the application, and a probe's request those that the probe names.
+func TestTheExchangeIsLagging(t *testing.T) {
+	w := newFixture(t)
+	w.enrol(0, 2)
+	s, _ := w.start(quick())
+	x, _ := w.exchange()
+	x.lag.Store(3)
+	api := newAPI(t, nil)
+	app := w.protect(host(api.URL), "")
+	i := w.integrate(api.URL)
+	if p := w.polled(i).Poll; p.Error != proto.ReasonNone || p.Attempts != 1 {
+		t.Errorf("%+v", p)
+	}
+	if n := x.asked.Load(); n != 4 {
+		t.Errorf("the exchange was asked %d times", n)
+	}
+	r, _ := s.catalog.Application(w.account, app.ID)
+	named := func() (config, tokens uint64) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.last.ConfigRevision, x.last.TokensRevision
+	}
+	if config, tokens := named(); config != r.Revision || tokens != 0 {
+		t.Errorf("a poll's request names %d and %d, the application is at %d", config, tokens, r.Revision)
+	}
+	x.lag.Store(1)
+	id := proto.NewID()
+	if p := w.probe(&proto.Probe{Integration: id, APIURL: api.URL, ClientID: "c", SealedSecret: w.seal(id, "new"),
+		AccessRevision: r.Revision + 7, TokensRevision: 8}); p.Error != proto.ReasonNone {
+		t.Errorf("%+v", p)
+	}
+	if config, tokens := named(); config != r.Revision+7 || tokens != 8 {
+		t.Errorf("a probe's request names %d and %d", config, tokens)
 	}
 }
 

@@ -98,7 +98,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	s.devices = device.New(device.Config{Overlay: cfg.Overlay},
 		device.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock, Settings: s.catalog})
 	if s.keys, err = keycache.New(keycache.Config{Issuer: cfg.TeamDomain},
-		keycache.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock}); err != nil {
+		keycache.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock, Seen: s.catalog.AccessRevision}); err != nil {
 		return nil, err
 	}
 	s.stale = staleness.New(cfg.StaleLimit, deps.Clock, deps.Log, s.parts()...)

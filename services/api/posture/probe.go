@@ -15,13 +15,14 @@ import (
 // probe implements "Test and save" (api/README.md 5.4): a fetcher calls the scoring API without devices, with the
 // credentials that are about to be stored. If the call fails, the change is rejected with the reason.
 func (s *API) probe(ctx context.Context, a proto.Account, i *proto.Integration) error {
+	q, err := s.probeOf(ctx, a, i)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ProbeTimeout)
 	defer cancel()
 	var reply proto.ProbeAnswer
-	err := s.askFetcher(ctx, topology.Probe(a), &proto.Probe{
-		Integration: i.ID, APIURL: i.APIURL, ClientID: i.ClientID, SealedSecret: i.SealedSecret,
-		ConfigRevision: s.store.Catalog.RevisionOf(topology.KindIntegration, topology.KindApplication),
-	}, &reply)
+	err = s.askFetcher(ctx, topology.Probe(a), q, &reply)
 	switch {
 	case errors.Is(err, bus.ErrNoResponders):
 		s.probes.WithLabelValues("no_fetcher").Inc()
@@ -46,6 +47,22 @@ func (s *API) probe(ctx context.Context, a proto.Account, i *proto.Integration) 
 		return invalidIntegration("invalid credentials: %s", why)
 	}
 	return invalidIntegration("the scoring API did not pass the test (%s): %s", reply.Poll.Error, why)
+}
+
+// probeOf returns the request for a call to a scoring API. It names all configuration that was stored before, also by
+// another replica, so that neither the fetcher nor the exchange decides by an older view.
+func (s *API) probeOf(ctx context.Context, a proto.Account, i *proto.Integration) (*proto.Probe, error) {
+	if err := s.store.Fresh(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.store.FreshTokens(ctx); err != nil {
+		return nil, err
+	}
+	return &proto.Probe{
+		Integration: i.ID, APIURL: i.APIURL, ClientID: i.ClientID, SealedSecret: i.SealedSecret,
+		ConfigRevision: s.store.Catalog.RevisionOf(topology.KindIntegration, topology.KindApplication),
+		AccessRevision: s.store.Catalog.AccessRevision(), TokensRevision: s.store.Tokens.RevisionOf(a, i.ClientID),
+	}, nil
 }
 
 // noFetcher returns an error that clients do not retry by themselves: an operator has to start a fetcher, and should

@@ -201,14 +201,15 @@ func (s *API) devicesToTest(ctx context.Context, a proto.Account, ids *[]proto.I
 // testCall has a fetcher make the call of a test.
 func (s *API) testCall(ctx context.Context, a proto.Account, i *proto.Integration,
 	devices []proto.Device) (*proto.ProbeAnswer, error) {
+	q, err := s.probeOf(ctx, a, i)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ProbeTimeout)
 	defer cancel()
 	answer := new(proto.ProbeAnswer)
-	err := s.askFetcher(ctx, topology.Probe(a), &proto.Probe{
-		Integration: i.ID, APIURL: i.APIURL, ClientID: i.ClientID, SealedSecret: i.SealedSecret,
-		ConfigRevision: s.store.Catalog.RevisionOf(topology.KindIntegration, topology.KindApplication),
-		Page:           &proto.Page{Devices: devices}, Report: true,
-	}, answer)
+	q.Page, q.Report = &proto.Page{Devices: devices}, true
+	err = s.askFetcher(ctx, topology.Probe(a), q, answer)
 	switch {
 	case errors.Is(err, bus.ErrNoResponders):
 		s.probes.WithLabelValues("no_fetcher").Inc()

@@ -145,6 +145,17 @@ func (v *Tokens) FindAPI(a proto.Account, hash []byte) (t *proto.APIToken, elsew
 	return v.api[topology.APITokenKey(a, hash)].Value, len(v.hashes[hex.EncodeToString(hash)]) > 0
 }
 
+// RevisionOf returns the revision of the service token with a Client ID, in any letter case, or 0 if there is none.
+func (v *Tokens) RevisionOf(a proto.Account, clientID string) uint64 {
+	key, err := topology.ServiceTokenKey(a, strings.ToLower(clientID))
+	if err != nil {
+		return 0
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.service[v.keys[key]].Revision
+}
+
 // LookUp returns the API token with a hash, or nil if there is none. If the request names no account, it sets account
 // to the one that has the token.
 func (v *Tokens) LookUp(named bool, account *proto.Account, hash []byte) *proto.APIToken {

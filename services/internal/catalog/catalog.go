@@ -189,6 +189,14 @@ func (c *Catalog) RevisionOf(kinds ...topology.Kind) uint64 {
 	return newest
 }
 
+// AccessKinds returns the kinds that an exchange follows: they decide about the tokens of applications.
+func AccessKinds() []topology.Kind {
+	return []topology.Kind{topology.KindApplication, topology.KindPolicy, topology.KindGroup, topology.KindOrganization}
+}
+
+// AccessRevision returns the newest revision seen of the kinds that an exchange follows, for requests to it.
+func (c *Catalog) AccessRevision() uint64 { return c.RevisionOf(AccessKinds()...) }
+
 // Integration looks up an integration.
 func (c *Catalog) Integration(a proto.Account, id proto.ID) (Record[proto.Integration], bool) {
 	return c.integrations.Find(a, id)

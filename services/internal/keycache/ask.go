@@ -7,6 +7,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/tokenrequest"
 )
 
 // askTimeout bounds one request to the exchange.
@@ -17,13 +18,15 @@ const askTimeout = 3 * time.Second
 func (k *Cache) User(ctx context.Context, q *proto.UserExchange) (*proto.TokenAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	return k.ask(ctx, topology.ExchangeUser, q)
+	asked := *q
+	asked.ConfigRevision = k.seen()
+	return k.ask(ctx, topology.ExchangeUser, &asked)
 }
 
 // ask sends a request to the exchange and returns the token in its reply.
 func (k *Cache) ask(ctx context.Context, subject string, q proto.Message) (*proto.TokenAnswer, error) {
-	answer := new(proto.TokenAnswer)
-	if err := k.bus.Request(ctx, subject, q, answer); err != nil {
+	answer, err := tokenrequest.Send(ctx, k.bus, subject, q)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	switch {

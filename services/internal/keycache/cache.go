@@ -36,6 +36,9 @@ type Deps struct {
 	Bus   Asker
 	Log   *slog.Logger
 	Clock clock.Clock
+	// Seen returns the newest revision of the configuration seen, of the kinds that the exchange follows. The exchange
+	// does not decide before it has seen the same. Nil: requests name the revision of their application at most.
+	Seen func() uint64
 }
 
 // Cache verifies and obtains tokens. It is safe for concurrent use.
@@ -44,6 +47,7 @@ type Cache struct {
 	bus    Asker
 	log    *slog.Logger
 	clock  clock.Clock
+	seen   func() uint64
 
 	keys      atomic.Pointer[keySet]    // nil: not known yet
 	confirmed atomic.Pointer[time.Time] // when keys were last requested
@@ -68,7 +72,10 @@ func New(cfg Config, deps Deps) (*Cache, error) {
 		return nil, fmt.Errorf("keycache: %w", err)
 	}
 	k := &Cache{
-		issuer: cfg.Issuer, bus: deps.Bus, log: deps.Log, clock: deps.Clock, unknown: make(chan struct{}, 1), verified: cache,
+		issuer: cfg.Issuer, bus: deps.Bus, log: deps.Log, clock: deps.Clock, seen: deps.Seen, unknown: make(chan struct{}, 1), verified: cache,
+	}
+	if k.seen == nil {
+		k.seen = func() uint64 { return 0 }
 	}
 	k.services.init(cfg.Obtained)
 	if err := k.statements.init(cfg.Statements, deps.Clock.Now()); err != nil {

@@ -70,19 +70,21 @@ func (k *Cache) Anybody(ctx context.Context, q AnybodyRequest) (token string, er
 
 // question is a request to the exchange for a token.
 type question interface {
-	message() (subject string, m proto.Message)
+	// message returns the request of a sender that has seen a revision of the configuration.
+	message(seen uint64) (subject string, m proto.Message)
 }
 
-func (q *ServiceRequest) message() (string, proto.Message) {
+func (q *ServiceRequest) message(seen uint64) (string, proto.Message) {
 	return topology.ExchangeService, &proto.ServiceExchange{
 		Account: q.Account, ClientID: q.ClientID, ClientSecret: q.ClientSecret, Application: q.App, IP: q.IP,
-		Vouched: q.Vouched,
+		Vouched: q.Vouched, ConfigRevision: max(seen, q.AppRevision), TokensRevision: q.TokenRevision,
 	}
 }
 
-func (q *AnybodyRequest) message() (string, proto.Message) {
+func (q *AnybodyRequest) message(seen uint64) (string, proto.Message) {
 	return topology.Statements, &proto.Statement{
 		Kind: proto.StatementAnybody, Account: q.Account, Application: q.App, Policy: q.Policy, CommonName: q.CommonName,
+		ConfigRevision: max(seen, q.AppRevision),
 	}
 }
 
@@ -133,7 +135,7 @@ func (k *Cache) obtain(ctx context.Context, key serviceKey, have *obtained, q qu
 
 func (k *Cache) askFor(ctx context.Context, key serviceKey, q question) (string, error) {
 	now := k.clock.Now()
-	subject, m := q.message()
+	subject, m := q.message(k.seen())
 	answer, err := k.ask(ctx, subject, m)
 	if err != nil {
 		return "", err

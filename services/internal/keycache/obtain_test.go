@@ -63,12 +63,13 @@ func TestAServicesTokenIsObtainedOnce(t *testing.T) {
 
 func TestTheExchangeIsToldEverything(t *testing.T) {
 	k, e, _ := newCache(t, Config{})
+	k.seen = func() uint64 { return 9 }
 	q := request()
 	e.set(func() {
 		e.token = func(got *proto.ServiceExchange) *proto.TokenAnswer {
 			if got.Account != q.Account || got.ClientID != q.ClientID || got.ClientSecret != q.ClientSecret ||
 				got.Application != q.App ||
-				got.IP != q.IP || got.Vouched != q.Vouched {
+				got.IP != q.IP || got.Vouched != q.Vouched || got.ConfigRevision != 9 || got.TokensRevision != q.TokenRevision {
 				t.Errorf("%+v", got)
 			}
 			return &proto.TokenAnswer{Token: "t", ExpiresAt: proto.At(start.Add(time.Hour))}
@@ -282,4 +283,21 @@ func BenchmarkService(b *testing.B) {
 			}
 		}
 	})
+}
+
+// While the exchange has not seen the newest configuration, it is asked again.
+func TestALaggingExchangeIsAskedAgain(t *testing.T) {
+	k, e, c := newCache(t, Config{})
+	n := 0
+	e.set(func() {
+		e.token = func(*proto.ServiceExchange) *proto.TokenAnswer {
+			if n++; n < 3 {
+				return &proto.TokenAnswer{Error: &proto.Error{Code: proto.CodeLagging}}
+			}
+			return &proto.TokenAnswer{Token: "t", ExpiresAt: proto.At(c.Now().Add(time.Hour))}
+		}
+	})
+	if token, err := k.Service(t.Context(), request()); token != "t" || err != nil || n != 3 {
+		t.Errorf("%q, %v after %d requests", token, err, n)
+	}
 }

@@ -94,7 +94,9 @@ func (k *Cache) Statement(ctx context.Context, q *proto.Statement) (string, erro
 func (k *Cache) askStatement(ctx context.Context, q *proto.Statement) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answer, err := k.ask(ctx, topology.Statements, q)
+	asked := *q
+	asked.ConfigRevision = k.seen()
+	answer, err := k.ask(ctx, topology.Statements, &asked)
 	if err != nil {
 		return "", err
 	}
