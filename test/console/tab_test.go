@@ -136,6 +136,8 @@ func (b *tab) look(width int64, scheme string) {
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme},
 			{Name: "prefers-reduced-motion", Value: "reduce"}}})
 	b.do(err)
+	// The page hears of its size before the next frame.
+	script[bool](b, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
 }
 
 // sound fails the test if the page violated its policy or a script failed.
