@@ -93,8 +93,8 @@ func (s *API) recoverText(a proto.Account, check proto.ID) string {
 	if !found || r.Value.RecoverScore == nil {
 		return "the device failed before"
 	}
-	return fmt.Sprintf("the device failed before: it passes again when its score is %s %s", r.Value.Operator,
-		strconv.FormatFloat(*r.Value.RecoverScore, 'f', -1, 64))
+	return "the device failed before: it passes again when its score is " +
+		condition(r.Value.Operator, *r.Value.RecoverScore)
 }
 
 // moment formats a time to the second, in UTC.
@@ -110,9 +110,16 @@ func enforcedSentence(x *Explanation) string {
 }
 
 func comparisonSentence(x *Explanation, holds bool) string {
-	verb := "does not hold"
+	link := "but"
 	if holds {
-		verb = "holds"
+		link = "and"
 	}
-	return fmt.Sprintf("The newest score is %d, and %d %s %v %s.", *x.Score, *x.Score, x.Operator, *x.Wanted, verb)
+	return fmt.Sprintf("The newest score is %d, %s it must be %s.", *x.Score, link, condition(x.Operator, *x.Wanted))
+}
+
+// condition returns a comparison in words.
+func condition(o proto.Operator, wanted float64) string {
+	words := map[proto.Operator]string{proto.OpLess: "less than", proto.OpLessEqual: "at most", proto.OpEqual: "exactly",
+		proto.OpGreater: "more than", proto.OpGreaterEqual: "at least"}
+	return words[o] + " " + strconv.FormatFloat(wanted, 'f', -1, 64)
 }

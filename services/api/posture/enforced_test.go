@@ -37,7 +37,7 @@ func TestEnforcedOutcomes(t *testing.T) {
 	state := func(s proto.CheckState) func(*proto.Entry) {
 		return func(e *proto.Entry) { e.States = []proto.CheckState{s} }
 	}
-	const fails = "The newest score is 35, and 35 >= 60 does not hold. "
+	const fails = "The newest score is 35, but it must be at least 60. "
 	for n, c := range []struct {
 		name      string
 		before    func()
@@ -82,10 +82,10 @@ func TestEnforcedOutcomes(t *testing.T) {
 				"so long, a device passes only if its outcome was pass before and is pass by its score", ""},
 		{"hysteresis", func() { set("x_recover_score", 70.5) }, 65, proto.Verdict{Outcome: proto.OutcomeFail,
 			Reason: proto.ReasonScore, Observed: proto.OutcomePass}, func(*proto.Entry) {},
-			"the device failed before: it passes again when its score is >= 70.5",
-			"The newest score is 65, and 65 >= 60 holds. The device failed before: it passes again when its score is >= 70.5."},
+			"the device failed before: it passes again when its score is at least 70.5",
+			"The newest score is 65, and it must be at least 60. The device failed before: it passes again when its score is at least 70.5."},
 		{"nothing", nil, 65, proto.Verdict{Outcome: proto.OutcomePass, Reason: proto.ReasonScore,
-			Observed: proto.OutcomePass}, func(*proto.Entry) {}, "", "The newest score is 65, and 65 >= 60 holds."},
+			Observed: proto.OutcomePass}, func(*proto.Entry) {}, "", "The newest score is 65, and it must be at least 60."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all := f

@@ -126,7 +126,7 @@ func TestExplain(t *testing.T) {
 			"observed_at": "2026-03-01T12:00:00Z",
 			"age_ms":      600000.0, "expires_at": "2026-03-01T13:00:00Z", "used_check_revision": 0.0, "batch": "7:0",
 			"paused": false, "mode": "enforce", "remediation": "", "applications": []any{},
-			"sentence": "The newest score is 80, and 80 >= 60 holds.",
+			"sentence": "The newest score is 80, and it must be at least 60.",
 			"integration": map[string]any{"integration_id": f.Integration.String(), "name": "Scores", "tick": 7.0,
 				"polled_at":    "2026-03-01T12:00:00Z",
 				"evaluated_at": "2026-03-01T12:00:00Z",

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/console/device"
 	"plumbline.dev/services/console/frame"
 	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/internal/remediation"
@@ -22,6 +23,9 @@ type detail struct {
 	Integrations []client.Integration
 	Effect       *effect
 }
+
+// With returns the path of the devices for which the check has a state.
+func (d *detail) With(state string) string { return device.WithState(d.Name, state) }
 
 // Action returns the path that the form is posted to, and below which its parts are.
 func (d *detail) Action() string {

@@ -41,6 +41,11 @@ func listPath(filter string) string {
 // quote returns a text as one word of a POSIX shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
+// WithState returns the path of the devices for which a check has a state, such as fail.
+func WithState(check, state string) string {
+	return "/devices?" + url.Values{"filter": {"check:" + quoted(check) + "=" + state}}.Encode()
+}
+
 // quoted returns a text as a value of the filter language.
 func quoted(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`

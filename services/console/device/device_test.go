@@ -36,7 +36,7 @@ func explained(name string) object {
 	app := func(n string) object { return object{"id": n, "name": name} }
 	return object{"device_id": id, "page": 3, "checks": []any{
 		object{"check_id": "c1", "name": "EDR", "type": "custom_s2s", "outcome": "fail", "reason": "score",
-			"sentence": "The newest score is 41, and 41 >= 60 does not hold.", "score": 41, "mode": "enforce",
+			"sentence": "The newest score is 41, but it must be at least 60.", "score": 41, "mode": "enforce",
 			"observed_at": "2026-11-30T11:59:00Z", "integration": integration,
 			"remediation":  "Turn on **protection**.<script>alert(1)</script>" + name,
 			"applications": []any{app("a1"), app("a2"), app("a3"), app("a4"), app("a5")}},
@@ -148,7 +148,7 @@ func TestEmptyLists(t *testing.T) {
 func TestDeviceShowsWhy(t *testing.T) {
 	c := consoletest.New(t, fleet("oslo-tablet-3"), device.Register)
 	page := c.Get("/devices/"+id).Has(http.StatusOK, "oslo-tablet-3", "Fails 1 of 2", "PF3K92LM", "100.64.9.2",
-		"41 >= 60 does not hold", "tick 8,842, HTTP 200", "No exemption", "Closes 5 applications", "and 2 more",
+		"41, but it must be at least 60", "tick 8,842, HTTP 200", "No exemption", "Closes 5 applications", "and 2 more",
 		"Turn on protection", "A breaker holds the outcome", "No application uses the check", "not evaluated").Safe()
 	if n := len(page.Attributes("rect", "class")); n != 3 {
 		t.Errorf("the ribbon has %d rectangles", n)

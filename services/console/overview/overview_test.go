@@ -149,10 +149,10 @@ func TestManyChecks(t *testing.T) {
 	checks = append(checks, check(object{"name": "Held one", "held": 4}))
 	c := open(t, dashboard(object{"devices": 2, "checks": checks}), consoletest.Answer([]any{}))
 	p := c.Get("/overview").Has(http.StatusOK, "Show 4 more checks").Safe()
-	if cards := p.Texts("a", "card"); len(cards) != 9 || !strings.Contains(cards[0], "Held one") {
+	if cards := p.Texts("div", "card"); len(cards) != 9 || !strings.Contains(cards[0], "Held one") {
 		t.Errorf("%d cards, the first is %q", len(cards), cards[0])
 	}
-	if cards := c.Get("/overview?checks=all").Texts("a", "card"); len(cards) != 13 {
+	if cards := c.Get("/overview?checks=all").Texts("div", "card"); len(cards) != 13 {
 		t.Errorf("%d cards of 13", len(cards))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/console/chart"
+	"plumbline.dev/services/console/device"
 	"plumbline.dev/services/console/hold"
 	"plumbline.dev/services/plumb/client"
 )
@@ -67,6 +68,9 @@ func (v view) Hidden() int { return len(v.Cards) - len(v.Shown()) }
 
 // card is a check.
 type card struct{ client.CheckState }
+
+// With returns the path of the devices for which the check has a state.
+func (c card) With(state string) string { return device.WithState(c.Name, state) }
 
 // Spark draws the devices that passed after the last polls.
 func (c card) Spark() template.HTML {
