@@ -10,6 +10,10 @@
 //
 // measures the gateway against a bare reverse proxy; see package gateway.
 //
+//	go run ./test/bench writes --json
+//
+// measures what polls write to the disk, for each stream, by strace; see package disk.
+//
 //	go run ./test/bench api --json
 //
 // measures the control plane of a large account; see package control.
@@ -65,6 +69,10 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == "console" {
 		fatal(watchPolls(ctx, os.Args[2:]))
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "writes" {
+		fatal(listWrites(ctx, os.Args[2:]))
 		return
 	}
 	if len(os.Args) > 1 && os.Args[1] == "api" {

@@ -113,6 +113,9 @@ func (p *Process) end(sig os.Signal, within time.Duration) (int, error) {
 	return p.cmd.ProcessState.ExitCode(), nil
 }
 
+// PID returns the id of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Name returns the name of the command.
 func (p *Process) Name() string { return p.name }
 
