@@ -74,15 +74,17 @@ func Streams(o Options) []jetstream.StreamConfig {
 			Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
 		}, {
 			// The limit matters only while no evaluator is running: the newest inputs of a page suffice to bring it
-			// up to date.
+			// up to date. The stream is not compressed: the server writes a full block again to compress it, and the
+			// messages are gone soon after.
 			Name: PostureScores, Subjects: []string{scoresRoot + "*.*.*"},
-			Retention: jetstream.WorkQueuePolicy, MaxMsgsPerSubject: 128, Compression: jetstream.S2Compression,
+			Retention: jetstream.WorkQueuePolicy, MaxMsgsPerSubject: 128,
 		}, {
 			Name: PostureLog, Subjects: []string{AllLogs, changeRoot + ">", AllHolds},
 			MaxAge: 30 * day, MaxBytes: o.LogMaxBytes, Compression: jetstream.S2Compression,
 			AllowDirect: true, AllowAtomicPublish: true, MaxConsumers: MaxFollowers, RePublish: bell(PostureLog),
 		}, {
-			Name: PostureState, MaxMsgsPerSubject: 1, Compression: jetstream.S2Compression, AllowDirect: true,
+			// Not compressed either: each poll replaces all of it.
+			Name: PostureState, MaxMsgsPerSubject: 1, AllowDirect: true,
 			MaxConsumers: MaxFollowers, RePublish: bell(PostureState),
 			Sources: []*jetstream.StreamSource{{Name: PostureLog, FilterSubject: AllLogs}},
 		}, {

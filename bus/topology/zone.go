@@ -226,7 +226,7 @@ func Includes(wide, narrow string) bool {
 
 // Mirrors returns the configurations of the streams in [Mirror]: copies of the streams for followers, with the same
 // names and sequence numbers. The copy of the log has its own bounds; a follower lagging beyond them reads a new
-// state.
+// state. Copies are not compressed: the server would write each of their blocks twice.
 func Mirrors(o Options) []jetstream.StreamConfig {
 	var all []jetstream.StreamConfig
 	for _, s := range Streams(o) {
@@ -238,7 +238,7 @@ func Mirrors(o Options) []jetstream.StreamConfig {
 			Mirror: &jetstream.StreamSource{Name: s.Name,
 				External: &jetstream.ExternalStream{APIPrefix: mirrorAPI, DeliverPrefix: feedRoot}},
 			MaxMsgsPerSubject: s.MaxMsgsPerSubject, MaxAge: s.MaxAge, MaxBytes: s.MaxBytes / mirrorShare,
-			Compression: s.Compression, AllowDirect: true, Storage: s.Storage, Replicas: s.Replicas,
+			AllowDirect: true, Storage: s.Storage, Replicas: s.Replicas,
 		})
 	}
 	return all
