@@ -45,8 +45,8 @@ type Tail struct {
 	at      atomic.Uint64 // the last message read
 	monitor *Monitor      // idle while Apply runs
 
-	filter  string // covers all Filters
-	floor   uint64 // all matching messages up to this sequence were read
+	filter  string        // covers all Filters
+	floor   atomic.Uint64 // all matching messages up to this sequence were read
 	rung    atomic.Uint64
 	ring    chan struct{}
 	current bool
@@ -248,7 +248,8 @@ func (t *Tail) confirm(ctx context.Context) error {
 		case err != nil:
 			return err
 		case next == 0 || next > p.Last:
-			t.floor, t.lagging = p.Last, time.Time{}
+			t.floor.Store(p.Last)
+			t.lagging = time.Time{}
 		case t.lagging.IsZero():
 			t.lagging = time.Now()
 		case time.Since(t.lagging) >= lagPatience:
@@ -279,7 +280,8 @@ func (t *Tail) reset(p Position) error {
 		return finalError{err}
 	}
 	t.same, t.origin = incarnation{}, origin{stream: t.Origin}
-	t.floor, t.goal, t.current, t.lagging = 0, 0, false, time.Time{}
+	t.goal, t.current, t.lagging = 0, false, time.Time{}
+	t.floor.Store(0)
 	t.at.Store(0)
 	t.rung.Store(0)
 	return nil
@@ -324,8 +326,11 @@ func keyIn(subject string) string {
 	return subject
 }
 
-// position returns the sequence up to which the stream was read.
-func (t *Tail) position() uint64 { return max(t.at.Load(), t.floor) }
+// Read returns the sequence up to which the stream was read: all matching messages up to it were applied. Unlike
+// [Tail.At] it grows while the stream has only other messages.
+func (t *Tail) Read() uint64 { return t.position() }
+
+func (t *Tail) position() uint64 { return max(t.at.Load(), t.floor.Load()) }
 
 // incarnation distinguishes a stream from another one of the same name.
 type incarnation struct {

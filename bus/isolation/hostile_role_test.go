@@ -28,7 +28,7 @@ func TestAHostileRoleWritesNothingElse(t *testing.T) {
 			b := start(t)
 			// The registry and the evaluator come last: each takes messages of a consumer from the others.
 			for _, r := range []topology.Role{topology.Scheduler, topology.Fetcher, topology.Exchange, topology.Gateway,
-				topology.API, topology.Registry, topology.Evaluator} {
+				topology.API, topology.Dispatcher, topology.Registry, topology.Evaluator} {
 				t.Run(string(r), func(t *testing.T) { hostileRole(t, b, r) })
 			}
 		})

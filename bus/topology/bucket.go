@@ -28,11 +28,13 @@ const (
 	// PolicyTests holds the tests of policies and their results, for [PolicyTestsKept] and up to
 	// [PolicyTestsMaxBytes].
 	PolicyTests = "POLICY_TESTS"
+	Deliveries  = "DELIVERIES" // states of the deliveries to destinations
 )
 
 // Buckets returns the names of all buckets.
 func Buckets() []string {
-	return []string{Devices, Config, Tokens, TokenUses, Keys, EntryKeys, Sessions, Holds, PolicyTests}
+	return []string{Devices, Config, Tokens, TokenUses, Keys, EntryKeys, Sessions, Holds, PolicyTests,
+		Deliveries}
 }
 
 // MaxSession is the longest duration of a user's session. User records are kept longer.
@@ -107,12 +109,14 @@ const (
 	KindExemption Kind = "exemption"
 	// KindMember is a person with roles in an account; its id is the result of [MemberID].
 	KindMember Kind = "member"
+	// KindDestination is a system that receives events.
+	KindDestination Kind = "destination"
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	return []Kind{KindIntegration, KindCheck, KindApplication, KindPolicy, KindGroup, KindIDP, KindTag, KindZone,
-		KindOrganization, KindReservation, KindExemption, KindMember}
+		KindOrganization, KindReservation, KindExemption, KindMember, KindDestination}
 }
 
 // KeyPatterns returns filters, one for each kind of key that a bucket has.
@@ -140,6 +144,8 @@ func KeyPatterns(bucket string) []string {
 		return []string{AllHoldKeys}
 	case PolicyTests:
 		return []string{AllPolicyTestKeys, AllPolicyTestUserKeys}
+	case Deliveries:
+		return []string{AllDeliveryKeys}
 	}
 	return nil
 }
@@ -354,3 +360,22 @@ func PolicyTestUsersKey(a proto.Account, test proto.ID, n int) string {
 
 // AllPolicyTestUserKeys matches the results of the policy tests of every account.
 const AllPolicyTestUserKeys = "*.users.*.*"
+
+// DeliveryKey returns the key of the state of a destination's deliveries, in DELIVERIES.
+func DeliveryKey(a proto.Account, destination proto.ID) string {
+	return a.String() + "." + destination.String()
+}
+
+// AllDeliveryKeys matches the deliveries of every account.
+const AllDeliveryKeys = "*.*"
+
+// ParseDeliveryKey parses the result of [DeliveryKey].
+func ParseDeliveryKey(key string) (proto.Account, proto.ID, error) {
+	account, id, _ := strings.Cut(key, ".")
+	a, err1 := proto.ParseAccount(account)
+	d, err2 := proto.ParseID(id)
+	if err := first(err1, err2); err != nil {
+		return proto.Account{}, proto.ID{}, fmt.Errorf("%q is not the key of deliveries: %w", key, err)
+	}
+	return a, d, nil
+}

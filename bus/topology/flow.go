@@ -49,6 +49,8 @@ func Flows() []Flow {
 			[]Role{API}, []Role{Fetcher}, "\"Test and save\": one call to a scoring API", AllProbes},
 		{EntryKeysAsked, "", "request and reply",
 			[]Role{API}, []Role{Evaluator}, "public keys of entries", EntryKeysAsked},
+		{"destination.test.<account>", "", "request and reply",
+			[]Role{API}, []Role{Dispatcher}, "a test message to a destination", AllDestinationTests},
 		{"devices.command.<account>", DeviceCommands, "work queue",
 			[]Role{API}, []Role{Registry}, "enrol, update, remove; each is answered", commandRoot + "*"},
 		{"devices.answer.<role>.<inbox>", "", "not kept",
@@ -114,8 +116,9 @@ func join(roles []Role) string {
 // About returns what a stream has, in a few words. It is the description of the stream on the server.
 func About(stream string) string {
 	bucket := map[string]string{
-		BucketStream(Devices):     "pages of enrolled devices",
-		BucketStream(Config):      "integrations, checks, applications, policies, groups, identity providers, organization",
+		BucketStream(Devices): "pages of enrolled devices",
+		BucketStream(Config): "integrations, checks, applications, policies, groups, identity providers, organization, " +
+			"destinations",
 		BucketStream(Tokens):      "hashes of token secrets",
 		BucketStream(TokenUses):   "last uses of service tokens",
 		BucketStream(Keys):        "sealed signing keys",
@@ -123,6 +126,7 @@ func About(stream string) string {
 		BucketStream(Sessions):    "logins and users",
 		BucketStream(Holds):       "holds of checks",
 		BucketStream(PolicyTests): "tests of policies and their results",
+		BucketStream(Deliveries):  "states of the deliveries to destinations",
 	}[stream]
 	if bucket != "" {
 		return bucket

@@ -32,6 +32,7 @@ func TestEveryKindOfKeyHasAPattern(t *testing.T) {
 		"HoldKey":            {topology.Holds, topology.HoldKey(a, id, id)},
 		"PolicyTestKey":      {topology.PolicyTests, topology.PolicyTestKey(a, id)},
 		"PolicyTestUsersKey": {topology.PolicyTests, topology.PolicyTestUsersKey(a, id, 7)},
+		"DeliveryKey":        {topology.Deliveries, topology.DeliveryKey(a, id)},
 		"UsedKey":            {topology.Sessions, topology.UsedKey(a, [32]byte{})},
 	}
 	names, kinds := declared(t)

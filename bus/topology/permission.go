@@ -109,9 +109,9 @@ func grants(r Role) grant {
 			durables: []string{BucketStream(Config) + " " + ConsumerAudit, BucketStream(Tokens) + " " + ConsumerAudit,
 				BucketStream(Holds) + " " + ConsumerAudit, AuditOutbox + " " + ConsumerAudit},
 			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(TokenUses, ">"),
-				bucketWatch(Devices, ">"), bucketWatch(Holds, AllHoldKeys),
+				bucketWatch(Devices, ">"), bucketWatch(Holds, AllHoldKeys), bucketWatch(Deliveries, AllDeliveryKeys),
 				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
-			get: []string{Config, Tokens, TokenUses, Devices, Sessions, Holds, PolicyTests},
+			get: []string{Config, Tokens, TokenUses, Devices, Sessions, Holds, PolicyTests, Deliveries},
 			list: []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores,
 				PostureDead},
 			last: []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs,
@@ -122,6 +122,13 @@ func grants(r Role) grant {
 			write: []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">"), BucketSubject(TokenUses, ">"),
 				BucketSubject(Holds, AllHoldKeys), BucketSubject(PolicyTests, AllPolicyTestKeys),
 				BucketSubject(PolicyTests, AllPolicyTestUserKeys)},
+		}
+	case Dispatcher:
+		return grant{
+			read: []watch{bucketWatch(Config, ConfigKeys(KindDestination)), bucketWatch(Deliveries, AllDeliveryKeys),
+				{PostureLog, []string{changeRoot + ">", AllHolds}}, {AccessLogs, []string{tokenRoot + "*.*"}}},
+			get:   []string{Deliveries},
+			write: []string{BucketSubject(Deliveries, AllDeliveryKeys)},
 		}
 	}
 	return grant{}

@@ -5,20 +5,21 @@ type Role string
 
 // The roles. The operator provisions the streams and has all permissions; a follower is any other system.
 const (
-	Scheduler Role = "scheduler"
-	Registry  Role = "registry"
-	Fetcher   Role = "fetcher"
-	Evaluator Role = "evaluator"
-	Exchange  Role = "exchange"
-	Gateway   Role = "gateway"
-	API       Role = "api"
-	Follower  Role = "follower"
-	Operator  Role = "operator"
+	Scheduler  Role = "scheduler"
+	Registry   Role = "registry"
+	Fetcher    Role = "fetcher"
+	Evaluator  Role = "evaluator"
+	Exchange   Role = "exchange"
+	Gateway    Role = "gateway"
+	API        Role = "api"
+	Dispatcher Role = "dispatcher"
+	Follower   Role = "follower"
+	Operator   Role = "operator"
 )
 
 // Roles returns all roles, in the order of the design's table.
 func Roles() []Role {
-	return []Role{Scheduler, Registry, Fetcher, Evaluator, Exchange, Gateway, API, Follower, Operator}
+	return []Role{Scheduler, Registry, Fetcher, Evaluator, Exchange, Gateway, API, Dispatcher, Follower, Operator}
 }
 
 // InboxPrefix returns the prefix of the role's inboxes. No role may subscribe to another role's.

@@ -13,7 +13,7 @@ func roleImports(r Role) []Import {
 	p := PermissionsOf(r)
 	for _, subject := range p.Publish {
 		if !exchanged(subject) {
-			all = append(all, Import{From: zoneServing(subject), Subject: subject})
+			all = append(all, Import{From: zoneFor(r, subject), Subject: subject})
 		}
 	}
 	for _, subject := range p.Subscribe {
@@ -50,6 +50,17 @@ func exchanged(subject string) bool {
 		return f.Stream == "" && (f.wildcard == subject || f.told() && Includes(f.wildcard, subject))
 	})
 }
+
+// zoneFor returns the zone in which a role uses a subject. A dispatcher reads the copies for followers: its load and
+// its errors do not reach the log that the pipeline writes.
+func zoneFor(r Role, subject string) Zone {
+	if r == Dispatcher && slices.ContainsFunc(strings.Split(subject, "."), isMirrored) {
+		return Mirror
+	}
+	return zoneServing(subject)
+}
+
+func isMirrored(stream string) bool { return slices.Contains(mirrored(), stream) }
 
 // zoneServing returns the zone of the stream a subject belongs to, either as a stored subject or as a request about
 // it.

@@ -55,6 +55,7 @@ const (
 	tokenRoot   = "access.token."
 	auditRoot   = "audit."
 	outboxRoot  = "outbox."
+	testRoot    = "destination.test."
 )
 
 // Tick returns the subject of an integration's ticks.
@@ -161,6 +162,12 @@ func ProviderProbe(a proto.Account) string { return loginRoot + a.String() }
 // AllProviderProbes matches the provider probes of every account. Gateways subscribe to it.
 const AllProviderProbes = loginRoot + "*"
 
+// DestinationTest returns the request subject for a test message to a destination.
+func DestinationTest(a proto.Account) string { return testRoot + a.String() }
+
+// AllDestinationTests matches the tests of destinations of every account. Dispatchers subscribe to it.
+const AllDestinationTests = testRoot + "*"
+
 // Command returns the subject of an account's inventory commands.
 func Command(a proto.Account) string { return commandRoot + a.String() }
 
@@ -180,6 +187,9 @@ func AccessLogsOf(a proto.Account) string { return accessRoot + a.String() + ".*
 func TokenNotice(a proto.Account, token proto.ID) string {
 	return tokenRoot + a.String() + "." + token.String()
 }
+
+// TokenNoticesOf matches the notices about every service token of an account.
+func TokenNoticesOf(a proto.Account) string { return tokenRoot + a.String() + ".*" }
 
 // Audit returns the subject of an account's configuration changes.
 func Audit(a proto.Account) string { return auditRoot + a.String() }

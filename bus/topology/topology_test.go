@@ -206,6 +206,7 @@ func TestNoRoleMayDoMoreThanItsPart(t *testing.T) {
 			{topology.BucketSubject(topology.Devices, ">"), []topology.Role{topology.Registry}},
 			{topology.BucketSubject(topology.Config, ">"), []topology.Role{topology.API}},
 			{"audit.>", []topology.Role{topology.API}},
+			{topology.BucketSubject(topology.Deliveries, ">"), []topology.Role{topology.Dispatcher}},
 			{topology.BucketSubject(topology.Sessions, ">"), []topology.Role{topology.Gateway}},
 			{topology.BucketSubject(topology.Tokens, ">"), []topology.Role{topology.API, topology.Exchange}},
 			{topology.BucketSubject(topology.TokenUses, ">"), []topology.Role{topology.API, topology.Exchange, topology.Gateway}},
