@@ -44,6 +44,7 @@ type Catalog struct {
 	zones        *Table[proto.Zone]
 	exemptions   *Table[proto.Exemption]
 	members      *Table[proto.Member]
+	destinations *Table[proto.Destination]
 	// over caches the checks of an integration until the next change: an evaluator asks for them for every page.
 	over map[key][]Record[proto.Check]
 	// exempt caches the exemptions of an account, by device, until the next change of one.
@@ -79,6 +80,7 @@ func New(conn *bus.Conn, kinds ...topology.Kind) *Catalog {
 	c.idps = Of(c, topology.KindIDP, func(v *proto.IdentityProvider) proto.ID { return v.ID })
 	c.exemptions = Of(c, topology.KindExemption, func(v *proto.Exemption) proto.ID { return v.ID })
 	c.members = Of(c, topology.KindMember, func(v *proto.Member) proto.ID { return v.ID })
+	c.destinations = Of(c, topology.KindDestination, func(v *proto.Destination) proto.ID { return v.ID })
 	c.orgs = add(c, topology.KindOrganization, func(a proto.Account, _ *proto.Organization) proto.ID {
 		return topology.OrganizationID(a)
 	})
