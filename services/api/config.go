@@ -30,6 +30,9 @@ type Config struct {
 	// SealGateway are the gateways' recipients, to which the secrets of identity providers are sealed. Without a
 	// recipient, a provider with a secret is rejected.
 	SealGateway []age.Recipient
+	// SealDispatcher are the dispatchers' recipients, to which the URLs, secrets and headers of destinations are sealed.
+	// Without a recipient, no destination can be stored.
+	SealDispatcher []age.Recipient
 	// TeamDomain is the team domain's URL. Its host is the default auth_domain of an organisation.
 	TeamDomain string
 	// ConsoleAudiences are the AUDs of the applications whose application tokens authenticate people: those of the

@@ -17,7 +17,7 @@ type part interface {
 func (s *Service) parts() []part {
 	return []part{s.access, s.posture, s.device, s.identity, s.apitoken, s.auditlog, s.enforcement, s.policytest, s.trial,
 		s.member, s.dashboard, s.fleet, s.entryKeys, s.system, s.organization, s.provider, s.servicetoken, s.signingkey,
-		s.zone}
+		s.zone, s.destination}
 }
 
 // routes returns all routes of the API.

@@ -15,6 +15,7 @@ import (
 	"plumbline.dev/services/api/apitoken"
 	"plumbline.dev/services/api/auditlog"
 	"plumbline.dev/services/api/dashboard"
+	"plumbline.dev/services/api/destination"
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/enforcement"
 	"plumbline.dev/services/api/entrykeys"
@@ -66,6 +67,7 @@ type Service struct {
 	policytest   *policytest.API
 	member       *member.API
 	dashboard    *dashboard.API
+	destination  *destination.API
 	person       *person.API
 	organization *organization.API
 	provider     *provider.API
@@ -129,6 +131,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.apitoken = apitoken.New(s.store, s.zone.Known, s.person)
 	s.auditlog = auditlog.New(s.store)
 	s.member = member.New(s.store)
+	s.destination = destination.New(destination.Config{SealTo: cfg.SealDispatcher, TestTimeout: cfg.ProbeTimeout}, s.store)
 	s.enforcement = enforcement.New(enforcement.Deps{Store: s.store, Device: s.device, Posture: s.posture})
 	s.fleet = fleet.New(fleet.Deps{Store: s.store, Device: s.device, Posture: s.posture, Streams: s.streams})
 	if err := registerEnforcement(deps.Metrics, s.enforcement.Active, s.enforcement.Observing); err != nil {
@@ -166,7 +169,8 @@ func (s *Service) newHandler(routes []v4.Route) http.Handler {
 func (s *Service) Run(ctx context.Context) error {
 	err := s.store.Conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
 		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog,
-		topology.AuditOutbox, topology.BucketStream(topology.Holds), topology.BucketStream(topology.PolicyTests))
+		topology.AuditOutbox, topology.BucketStream(topology.Holds), topology.BucketStream(topology.PolicyTests),
+		topology.BucketStream(topology.Deliveries))
 	if err == nil && s.cfg.BootstrapToken != "" {
 		err = s.store.Conn.Await(ctx, "the bootstrap token", func(ctx context.Context) error {
 			_, err := apitoken.Bootstrap(ctx, s.store.Conn, s.store.Clock, s.cfg.Account, s.cfg.BootstrapToken,
@@ -193,6 +197,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("columns of the devices", s.fleet.Run)
 	g.Add("authentication of people", s.person.Run)
 	g.Add("policy tests", s.policytest.Run)
+	g.Add("states of destinations", s.destination.Run)
 	g.Add("control plane", s.listen)
 	return g.Run(ctx)
 }

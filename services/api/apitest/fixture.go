@@ -53,7 +53,8 @@ func Start(t testing.TB, options ...func(*api.Config)) *Fixture {
 	f.Config = api.Config{
 		Addr: "127.0.0.1:0", Account: f.Account, BootstrapToken: Bootstrap, MaxBody: 64 << 10,
 		SealTo: []age.Recipient{identity.Recipient()}, SealGateway: []age.Recipient{identity.Recipient()},
-		TeamDomain: "https://team.example.com",
+		SealDispatcher: []age.Recipient{identity.Recipient()},
+		TeamDomain:     "https://team.example.com",
 	}
 	for _, o := range options {
 		o(&f.Config)

@@ -71,6 +71,10 @@ func Kinds() []Kind {
 			Changed: func(*Fixture, map[string]string, string) map[string]any {
 				return map[string]any{"roles": []any{permission.Roles[2].ID}}
 			}},
+		{Name: "destination", Path: "/plumbline/destinations", Method: http.MethodPut,
+			Body: func(_ *Fixture, _ map[string]string, name string) map[string]any {
+				return map[string]any{"name": name, "url": "https://hooks.example.com/" + name}
+			}},
 	}
 }
 

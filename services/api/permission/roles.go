@@ -20,7 +20,8 @@ type Role struct {
 
 // editorScopes lists the scopes that an editor may edit. The others decide who a person is and what they may do:
 // with an identity provider of their own, an editor could log in as an administrator.
-var editorScopes = []v4.Scope{Apps, PolicyTests, ServiceTokens, Posture, Devices, Enforcement, Exemptions}
+var editorScopes = []v4.Scope{Apps, PolicyTests, ServiceTokens, Posture, Devices, Enforcement, Exemptions,
+	Destinations}
 
 // administratorScopes lists the scopes that only an administrator may edit.
 var administratorScopes = []v4.Scope{Organization, ObserveSwitch, APITokens, Members}
@@ -32,7 +33,7 @@ var Roles = []Role{
 		Description: "Can read and change everything, including members, API tokens and identity providers."},
 	{ID: "c2f5a7d0a94b4f0d8d6b2f4e5c1a9e37", Name: "Editor", edits: editorScopes,
 		Description: "Can read everything, and change applications, policies, service tokens, integrations, checks, " +
-			"devices, exemptions and holds."},
+			"devices, exemptions, holds and destinations."},
 	{ID: "f2b20eaa1a5d4af42b53ac16238c99c7", Name: "Administrator Read Only",
 		Description: "Can read everything and change nothing."},
 }

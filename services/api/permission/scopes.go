@@ -23,6 +23,7 @@ const (
 	Enforcement   v4.Scope = "enforcement"    // holds of breakers: edit releases and rejects them
 	Exemptions    v4.Scope = "exemptions"     // exemptions of devices from checks
 	ObserveSwitch v4.Scope = "observe_switch" // edit changes the account's observe switch; Posture reads it
+	Destinations  v4.Scope = "destinations"   // systems that receive events
 	APITokens     v4.Scope = "api_tokens"
 	Members       v4.Scope = "members" // members of the account and their roles
 	// Own is the scope of routes about the token itself. Every token has it.
@@ -62,6 +63,8 @@ var Groups = []Group{
 	{"c1fde68c7bcc44588cbb6ddbc16d6480", "Account Settings Read", v4.Permission{Scope: Members, Edit: false}, false},
 	{"1af1fa2adc104452b74a9a3364202f20", "Account Settings Write", v4.Permission{Scope: Members, Edit: true}, false},
 	{"103b702d8615e5cdb41b7543811b2129", "Audit Logs Read", v4.Permission{Scope: Audit, Edit: false}, false},
+	{"9a16c4cc7e06c8cf4f789bd6bf93e8b7", "Destinations Read", v4.Permission{Scope: Destinations, Edit: false}, false},
+	{"80ee91b37dd7667377a61ed0921b2bc9", "Destinations Write", v4.Permission{Scope: Destinations, Edit: true}, false},
 	{"b94e2fdadec94facc24f748b3deeb300", "Devices Read", v4.Permission{Scope: Devices, Edit: false}, false},
 	{"fdd5d4e75404f95bae2cae05a2124192", "Devices Write", v4.Permission{Scope: Devices, Edit: true}, false},
 	{"1d3adf32e0415484349306aa618dc901", "Posture Enforcement Read", v4.Permission{Scope: Enforcement, Edit: false}, false},
