@@ -26,6 +26,7 @@ const (
 	KindHold             Kind = "hold"
 	KindExemption        Kind = "exemption"
 	KindMember           Kind = "member"
+	KindDestination      Kind = "destination"
 	KindRole             Kind = "role"
 	// KindClientID is the kind of references by Client ID, as an integration refers to a service token.
 	KindClientID Kind = "service_token.client_id"
@@ -136,6 +137,7 @@ var kinds = []Traits{
 	{Kind: KindMember, Label: "member", Path: "/members", update: http.MethodPut, paged: true},
 	{Kind: KindRole, Label: "role", Path: "/roles", paged: true},
 	{Kind: KindAPIToken, Label: "API token", Path: "/tokens", update: http.MethodPut, paged: true, Merges: true},
+	{Kind: KindDestination, Label: "destination", Path: "/plumbline/destinations", update: http.MethodPut, paged: true},
 	{Kind: KindHold, Label: "hold", Path: "/plumbline/holds", paged: true},
 	{Kind: KindExemption, Label: "exemption", Path: "/plumbline/exemptions", paged: true},
 	{Kind: KindClientID, Label: "service token"},

@@ -9,6 +9,7 @@ import (
 	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/command/access"
 	"plumbline.dev/services/plumb/command/account"
+	"plumbline.dev/services/plumb/command/destination"
 	"plumbline.dev/services/plumb/command/device"
 	"plumbline.dev/services/plumb/command/documents"
 	"plumbline.dev/services/plumb/command/enforcement"
@@ -48,6 +49,8 @@ type grammar struct {
 	Poll        posture.Poll         `cmd:"" help:"Poll an integration now and show the outcome."`
 	Polls       posture.Polls        `cmd:"" help:"List an integration's newest polls: duration, pages, failures."`
 	Status      posture.Status       `cmd:"" help:"Show each integration's newest poll and whether it is paused or overdue."`
+
+	Destination destination.Destinations `cmd:"" help:"Manage destinations, the systems that receive events, such as webhooks."`
 
 	APITokens account.APITokens `cmd:"" name:"api-tokens" help:"Manage API tokens of the control plane."`
 	Members   account.Members   `cmd:"" help:"Manage members, people who use the control plane through the gateway."`

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 
 	"plumbline.dev/services/internal/cli"
@@ -62,4 +63,14 @@ func Ask(ctx context.Context, t *cli.Terminal, what, otherwise string) (string, 
 		return "", cli.Usage("the %s is missing", what)
 	}
 	return text, nil
+}
+
+// ValueOrFile returns a value of a flag, or the content of the file that it names as @PATH, without outer blanks.
+func ValueOrFile(value string) (string, error) {
+	path, found := strings.CutPrefix(value, "@")
+	if !found {
+		return value, nil
+	}
+	content, err := os.ReadFile(path)
+	return strings.TrimSpace(string(content)), err
 }

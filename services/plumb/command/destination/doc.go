@@ -1,0 +1,2 @@
+// Package destination has the commands about destinations, the systems that receive events.
+package destination
