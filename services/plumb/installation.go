@@ -30,7 +30,7 @@ type Installation struct {
 // open reads the files of the data directory, and creates the missing ones.
 func (s *Service) open() (keys secrets, err error) {
 	d := s.installation.Data
-	var all [7]error
+	var all [8]error
 	s.installation.Account, all[0] = d.Account(s.cfg.Account)
 	s.installation.Token, s.installation.TokenMade, all[1] = d.APIToken(s.cfg.BootstrapToken)
 	s.installation.TokenKept = s.cfg.BootstrapToken == ""
@@ -39,6 +39,7 @@ func (s *Service) open() (keys secrets, err error) {
 	keys.gateway, keys.sealGateway, all[4] = sealing(d, "gateway")
 	keys.evaluator, _, all[6] = sealing(d, "evaluator")
 	keys.session, all[5] = d.SessionKey()
+	keys.dispatcher, keys.sealDispatcher, all[7] = sealing(d, "dispatcher")
 	return keys, errors.Join(all[:]...)
 }
 

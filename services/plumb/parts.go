@@ -5,6 +5,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/api"
+	"plumbline.dev/services/dispatcher"
 	"plumbline.dev/services/evaluator"
 	"plumbline.dev/services/exchange"
 	"plumbline.dev/services/fetcher"
@@ -21,10 +22,12 @@ type maker struct {
 
 // secrets holds the keys of the services.
 type secrets struct {
-	evaluator, fetcher, exchange, gateway []age.Identity
+	evaluator, fetcher, exchange, gateway, dispatcher []age.Identity
 
-	sealTo, sealGateway []age.Recipient // recipients of the fetcher and the gateway
-	session             []byte          // key of the gateways' cookies
+	// The recipients of the fetcher, the gateway and the dispatcher.
+	sealTo, sealGateway, sealDispatcher []age.Recipient
+
+	session []byte // key of the gateways' cookies
 }
 
 // makers returns the services in the order in which they start: each after the services that it calls.
@@ -52,10 +55,18 @@ func (s *Service) makers(keys secrets) []maker {
 			return scheduler.New(scheduler.Config{MinInterval: cfg.MinInterval},
 				scheduler.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
+		{topology.Dispatcher, func(c *bus.Conn) (part, error) {
+			// A receiver may be an application, so calls to the gateway's own port are allowed.
+			e := cfg.Fetcher.Egress
+			e.DenyAddrs = cfg.inner()
+			return dispatcher.New(dispatcher.Config{ConsoleURL: cfg.consoleURL(), Egress: e},
+				dispatcher.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.dispatcher})
+		}},
 		{topology.API, func(c *bus.Conn) (part, error) {
 			return api.New(api.Config{Addr: cfg.APIAddr, Account: s.installation.Account, BootstrapToken: s.installation.Token,
 				BootstrapEmail: cfg.BootstrapEmail, TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway,
-				MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
+				SealDispatcher: keys.sealDispatcher,
+				MinInterval:    cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
 				Zones: cfg.Zones, ConsoleAudiences: cfg.ConsoleAudiences},
 				api.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
@@ -77,4 +88,12 @@ func (c *Config) inner() []string {
 		}
 	}
 	return all
+}
+
+// consoleURL returns the URL of the console, or "" without one.
+func (c *Config) consoleURL() string {
+	if c.ConsoleAddr == "" {
+		return ""
+	}
+	return urlOf("http", c.ConsoleAddr)
 }

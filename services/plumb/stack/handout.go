@@ -23,9 +23,9 @@ type handout struct{ party, name, from string }
 // handouts returns every handout: NATS credentials for every role but followers, and
 //
 //	nats/auth.conf
-//	fetcher/identity, evaluator/identity, exchange/identity, gateway/identity
+//	fetcher/identity, evaluator/identity, exchange/identity, gateway/identity, dispatcher/identity
 //	gateway/session-key
-//	api/seal-to, api/seal-to-gateway, api/account-id, api/bootstrap-token
+//	api/seal-to, api/seal-to-gateway, api/seal-to-dispatcher, api/account-id, api/bootstrap-token
 //	client/account-id, client/api-token               for plumb, as a client of the API
 func handouts(d datadir.Dir) []handout {
 	all := []handout{
@@ -34,9 +34,11 @@ func handouts(d datadir.Dir) []handout {
 		{"evaluator", "identity", d.IdentityPath("evaluator")},
 		{"exchange", "identity", d.IdentityPath("exchange")},
 		{"gateway", "identity", d.IdentityPath("gateway")},
+		{"dispatcher", "identity", d.IdentityPath("dispatcher")},
 		{"gateway", "session-key", d.SessionKeyPath()},
 		{"api", "seal-to", d.RecipientPath("fetcher")},
 		{"api", "seal-to-gateway", d.RecipientPath("gateway")},
+		{"api", "seal-to-dispatcher", d.RecipientPath("dispatcher")},
 		{"api", "account-id", d.AccountPath()},
 		{"api", "bootstrap-token", d.TokenPath()},
 		{"client", "account-id", d.AccountPath()},

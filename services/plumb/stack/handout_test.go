@@ -32,13 +32,14 @@ func TestEachPartyGetsItsOwnFilesOnly(t *testing.T) {
 		t.Errorf("the mount point was replaced: %v", err)
 	}
 	want := map[string][]string{
-		"nats":      {"auth.conf"},
-		"fetcher":   {"identity", "nats.creds"},
-		"evaluator": {"identity", "nats.creds"},
-		"exchange":  {"identity", "nats.creds"},
-		"gateway":   {"identity", "nats.creds", "session-key"},
-		"api":       {"account-id", "bootstrap-token", "nats.creds", "seal-to", "seal-to-gateway"},
-		"client":    {"account-id", "api-token"},
+		"nats":       {"auth.conf"},
+		"fetcher":    {"identity", "nats.creds"},
+		"evaluator":  {"identity", "nats.creds"},
+		"exchange":   {"identity", "nats.creds"},
+		"gateway":    {"identity", "nats.creds", "session-key"},
+		"api":        {"account-id", "bootstrap-token", "nats.creds", "seal-to", "seal-to-dispatcher", "seal-to-gateway"},
+		"dispatcher": {"identity", "nats.creds"},
+		"client":     {"account-id", "api-token"},
 	}
 	for _, role := range topology.Roles() {
 		if role != topology.Follower && want[string(role)] == nil {

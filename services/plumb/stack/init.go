@@ -31,7 +31,7 @@ const Accounts = "/var/lib/nats/accounts"
 
 // sealed lists the services with an identity to decrypt secrets. The evaluator has one too, but no file with the
 // recipient: whoever knows it can seal a key that the evaluators would publish.
-var sealed = []string{"fetcher", "exchange", "gateway"}
+var sealed = []string{"fetcher", "exchange", "gateway", "dispatcher"}
 
 // Init creates the missing files below Dir:
 //

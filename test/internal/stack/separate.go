@@ -102,7 +102,7 @@ func (s *Separate) start(ctx context.Context, fetchers int) error {
 		return err
 	}
 	for _, role := range []topology.Role{topology.Exchange, topology.Registry, topology.Evaluator, topology.Fetcher,
-		topology.Scheduler, topology.API, topology.Gateway} {
+		topology.Scheduler, topology.API, topology.Gateway, topology.Dispatcher} {
 		count := 1
 		if role == topology.Fetcher {
 			count = fetchers
@@ -206,6 +206,8 @@ func (s *Separate) add(name string, role topology.Role, variables ...string) (*P
 		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "fetcher.identity"))
 	case topology.Evaluator:
 		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "evaluator.identity"))
+	case topology.Dispatcher:
+		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "dispatcher.identity"))
 	case topology.Exchange:
 		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "exchange.identity"), "PLUMB_TEAM_DOMAIN="+s.Issuer())
 	case topology.Gateway:
@@ -217,6 +219,7 @@ func (s *Separate) add(name string, role topology.Role, variables ...string) (*P
 	case topology.API:
 		env = append(env, "PLUMB_API_ADDR="+s.API, "PLUMB_TEAM_DOMAIN="+s.Issuer(), "PLUMB_MIN_INTERVAL=1s",
 			"PLUMB_SEAL_TO_FILE="+filepath.Join(keys, "fetcher.recipient"),
+			"PLUMB_SEAL_DISPATCHER_FILE="+filepath.Join(keys, "dispatcher.recipient"),
 			"PLUMB_SEAL_GATEWAY_FILE="+filepath.Join(keys, "gateway.recipient"),
 			"PLUMB_ACCOUNT_ID_FILE="+filepath.Join(s.Dir, "account-id"),
 			"PLUMB_BOOTSTRAP_TOKEN_FILE="+filepath.Join(s.Dir, "api-token"))
