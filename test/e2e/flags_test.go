@@ -11,11 +11,11 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// elsewhere are flags of services not needed by plumb up: it creates these files under --data, has its own server, or
-// needs no other value for a bound on one machine.
+// elsewhere are flags of services not needed by plumb up: it creates these files under --data, has its own server and
+// console, or needs no other value for a bound on one machine.
 var elsewhere = []string{
-	"--identity", "--seal-to", "--seal-gateway", "--session-key",
-	"--nats-url", "--nats-creds", "--nats-ping",
+	"--identity", "--seal-to", "--seal-gateway", "--seal-dispatcher", "--session-key",
+	"--nats-url", "--nats-creds", "--nats-ping", "--console-url",
 	"--max-pages", "--max-bytes", "--workers", "--remember", "--sweep",
 }
 
@@ -38,7 +38,8 @@ func flagsOf(t *testing.T, name string, args ...string) []string {
 // every flag.
 func TestPlumbUpTakesWhatTheServicesTake(t *testing.T) {
 	up := flagsOf(t, "plumb", "up")
-	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "gateway", "api"} {
+	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "gateway", "api",
+		"dispatcher"} {
 		for _, flag := range flagsOf(t, service) {
 			if slices.Contains(up, flag) == slices.Contains(elsewhere, flag) {
 				t.Errorf("%s of the %s: plumb up should have it, or there is a reason why not", flag, service)

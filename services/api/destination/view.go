@@ -86,9 +86,9 @@ func viewConfig(d *proto.Destination) configView {
 
 func (s *API) view(a proto.Account, d *proto.Destination) destinationView {
 	state := s.states.find(a, d.ID)
-	v := destinationView{viewConfig(d), stateView{Status: statusOf(d, &state), WaitingSince: v4.Timestamp(state.WaitingSince),
-		Attempts: state.Attempts, NextAt: v4.Timestamp(state.NextAt), LastError: state.LastError,
-		LastStatus: state.LastStatus, LastErrorAt: v4.Timestamp(state.LastErrorAt),
+	v := destinationView{viewConfig(d), stateView{Status: statusOf(d, &state),
+		WaitingSince: v4.Timestamp(state.WaitingSince), Attempts: state.Attempts, NextAt: v4.Timestamp(state.NextAt),
+		LastError: state.LastError, LastStatus: state.LastStatus, LastErrorAt: v4.Timestamp(state.LastErrorAt),
 		LastSuccessAt: v4.Timestamp(state.LastSuccessAt), Delivered: state.Delivered, Failed: state.Failed}}
 	if v.State.Status == statusDisabled {
 		v.State.Disabled, v.State.DisabledAt = state.Disabled, v4.Timestamp(state.DisabledAt)
