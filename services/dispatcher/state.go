@@ -31,10 +31,13 @@ func (c *courier) claim(ctx context.Context, mayTake func(*proto.Delivery) bool)
 	if !mayTake(&s) {
 		return errLost
 	}
+	if s.IsDisabled(c.rec.Revision) {
+		return errDisabled // the manager's view of the states may lag behind
+	}
 	if err := c.replay(ctx, &s); err != nil {
 		return err
 	}
-	if s.Disabled != "" && !s.IsDisabled(c.rec.Revision) {
+	if s.Disabled != "" {
 		s.Disabled, s.DisabledAt, s.DisabledRevision = "", 0, 0
 		s.Attempts, s.NextAt = 0, 0
 	}
