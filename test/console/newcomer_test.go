@@ -29,11 +29,13 @@ func TestANewcomerFindsWhyADeviceFails(t *testing.T) {
 	}
 	click("the button of the link", `control('Log in')`)
 	b.sees("the overview", `document.querySelector('h1')?.innerText === 'Overview'`)
-	click("the failing devices of a check", `seen(document.querySelectorAll('#now a.f')).find(e => !/^0 /.test(plain(e.innerText)))`)
+	click("the failing devices of a check",
+		`seen(document.querySelectorAll('#now a.f')).find(e => !/^0 /.test(plain(e.innerText)))`)
 	b.sees("devices that fail", `document.querySelector('h1')?.innerText.startsWith('Devices') &&
 	  [...document.querySelectorAll('#main tbody tr')].length > 0`)
 	click("a device", `seen(document.querySelectorAll('#main tbody a[href^="/devices/"]'))[0]`)
-	b.sees("why it fails", `/score is \d+, but it must be (at least|more than) \d+/.test(document.querySelector('ol.why')?.innerText ?? '')`)
+	b.sees("why it fails",
+		`/score is \d+, but it must be (at least|more than) \d+/.test(document.querySelector('ol.why')?.innerText ?? '')`)
 	if clicks > mostClicks {
 		t.Errorf("%d clicks", clicks)
 	}

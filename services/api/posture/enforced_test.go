@@ -83,7 +83,8 @@ func TestEnforcedOutcomes(t *testing.T) {
 		{"hysteresis", func() { set("x_recover_score", 70.5) }, 65, proto.Verdict{Outcome: proto.OutcomeFail,
 			Reason: proto.ReasonScore, Observed: proto.OutcomePass}, func(*proto.Entry) {},
 			"the device failed before: it passes again when its score is at least 70.5",
-			"The newest score is 65, and it must be at least 60. The device failed before: it passes again when its score is at least 70.5."},
+			"The newest score is 65, and it must be at least 60. The device failed before: it passes again when its score " +
+				"is at least 70.5."},
 		{"nothing", nil, 65, proto.Verdict{Outcome: proto.OutcomePass, Reason: proto.ReasonScore,
 			Observed: proto.OutcomePass}, func(*proto.Entry) {}, "", "The newest score is 65, and it must be at least 60."},
 	} {
