@@ -107,7 +107,12 @@ func storeAll(t *testing.T, c *client.Client) []editor {
 	member, err := c.Members().Create(t.Context(), map[string]any{"email": "bob@example.com",
 		"roles": []string{roles[0].Value.ID}})
 	must(t, err)
+	made, err := c.EventDestinations().Create(t.Context(), map[string]any{"name": "D",
+		"url": "https://hooks.example.com/a", "headers": []any{map[string]any{"name": "X-Key", "value": "secret"}}, "events": []any{"posture.check.held"},
+		"template": "{\"a\":\n1}\n", "paused": true})
+	must(t, err)
 	return []editor{
+		{"/destinations/" + made.Value.ID, "/destinations/" + made.Value.ID, "/plumbline/destinations/" + made.Value.ID},
 		{"/applications/" + app, "/applications/" + app, "/access/apps/" + app},
 		{"/applications/" + app + "/policies/" + own.Value.ID, "/applications/" + app + "/policies/" + own.Value.ID,
 			"/access/apps/" + app + "/policies/" + own.Value.ID},

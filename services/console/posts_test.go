@@ -81,6 +81,15 @@ func postsOf(t *testing.T, f *apitest.Fleet) (all []aPost) {
 	add("/checks/preview", "", nil, "x_remediation", "**Restart**").asks = true
 	add("/checks/{id}", "/checks/{id}", of(x.check), "name", "Changed")
 
+	add("/destinations", "/destinations/new", nil, "name", "New", "url", x.scores)
+	add("/destinations/{id}", "/destinations/{id}", of(x.destination), "name", "Changed")
+	add("/destinations/{id}/test", "/destinations/{id}", of(x.destination)).asks = true
+	add("/destinations/{id}/pause", "/destinations/{id}", of(x.destination))
+	add("/destinations/{id}/resume", "", of(x.destination))
+	add("/destinations/{id}/replay", "/destinations/{id}", of(x.destination), "since", "2026-01-31T08:00")
+	add("/destinations/{id}/rotate", "/destinations/{id}", of(x.destination))
+	add("/destinations/{id}/delete", "/destinations/{id}/delete", of(x.spareDestination))
+
 	device, other := f.Devices[0].String(), f.Devices[1].String()
 	add("/devices/{id}/exempt", "/devices/{id}", of(device), "until", until, "reason", "lost")
 	add("/devices/{id}/exemptions/{exemption}/end", "/devices/{id}", of(device, x.exemptions[0]))
@@ -135,6 +144,7 @@ type subjects struct {
 	check, spareCheck                            string
 	integration, spareIntegration, member, token string
 	spareToken, apiToken                         string
+	destination, spareDestination                string
 	exemptions, holds                            []string
 }
 
@@ -165,6 +175,10 @@ func storeSubjects(t *testing.T, f *apitest.Fleet) (x subjects) {
 	x.linked = create("/access/apps", map[string]any{"name": "crm", "domain": "crm.example.com"})
 	x.policy = create("/access/apps/"+x.linked+"/policies", apitest.PolicyBody("own", x.token))
 	x.shared = create("/access/policies", apitest.PolicyBody("shared", x.token))
+	f.StartDispatcher(proto.DestinationTestResult{Event: "msg_1", Status: http.StatusOK, Error: "Not accepted."})
+	hook := apitest.With(named("chat"), "url", "https://hooks.example.com/secret")
+	x.destination, x.spareDestination = create("/plumbline/destinations", apitest.With(hook, "headers",
+		[]any{map[string]any{"name": "X-Key", "value": "secret"}})), create("/plumbline/destinations", hook)
 	x.apiToken = create("/tokens", f.TokenBody("pipeline", apitest.ReadApps))
 	x.member = create("/members", map[string]any{"email": "bob@example.com", "roles": []any{permission.Roles[1].ID}})
 	for _, device := range f.Devices {
@@ -173,6 +187,10 @@ func storeSubjects(t *testing.T, f *apitest.Fleet) (x subjects) {
 			"until": f.Clock.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)}))
 	}
 	now := proto.At(f.Clock.Now())
+	_, err := f.Conn.Put(t.Context(), topology.Deliveries, topology.DeliveryKey(f.Account, apitest.ParseID(x.destination)),
+		&proto.Delivery{Owner: proto.NewID(), Waiting: "msg_1", WaitingSince: now, Attempts: 2, NextAt: now,
+			LastError: "No answer came.", LastErrorAt: now}, 0)
+	must(t, err)
 	for _, check := range []proto.ID{f.Check, apitest.ParseID(create("/devices/posture",
 		apitest.With(apitest.CheckBody(x.integration), "name", "Held")))} {
 		h := &proto.Hold{ID: proto.NewID(), Integration: f.Integration, Check: check, State: proto.HoldStanding, Tick: 7,

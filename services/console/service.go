@@ -10,6 +10,7 @@ import (
 	"plumbline.dev/services/console/application"
 	"plumbline.dev/services/console/assertion"
 	"plumbline.dev/services/console/check"
+	"plumbline.dev/services/console/destination"
 	"plumbline.dev/services/console/device"
 	"plumbline.dev/services/console/frame"
 	"plumbline.dev/services/console/hold"
@@ -42,6 +43,7 @@ var screens = []func(*frame.Frame){
 	application.Register,
 	member.Register,
 	start.Register,
+	destination.Register,
 	system.Register,
 }
 

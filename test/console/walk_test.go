@@ -50,8 +50,23 @@ func demo(t *testing.T) *stack.Plumb {
 	return p
 }
 
+// destination stores a destination that receives nothing, so that the walk finds one.
+func destination(t *testing.T, p *stack.Plumb) {
+	t.Helper()
+	control, err := p.Control()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := map[string]any{"name": "chat", "url": "http://127.0.0.1:9/hook",
+		"headers": []any{map[string]any{"name": "X-Key", "value": "secret"}}}
+	if err := control.Call(t.Context(), http.MethodPost, "/plumbline/destinations", body, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestConsole(t *testing.T) {
 	p := demo(t)
+	destination(t, p)
 	b := newTab(t, "http://"+p.Console)
 	installed := npm.Installed(t, "axe", "axe")
 	source, err := os.ReadFile(filepath.Join(installed, "..", "node_modules", "axe-core", "axe.min.js"))

@@ -33,6 +33,7 @@ var needs = map[string]need{
 	"enforcement":    {"Posture Enforcement Write", "decide about holds"},
 	"exemptions":     {"Posture Exemptions Write", "exempt devices"},
 	"observe_switch": {"Posture Enforcement Switch Write", "stop enforcing all checks"},
+	"destinations":   {"Destinations Write", "change destinations"},
 	"api_tokens":     {"Account API Tokens Write", "change API tokens"},
 	"members":        {"Account Settings Write", "change members"},
 }

@@ -26,7 +26,8 @@ func navigation(current string, s State, serves func(pattern string) bool) []gro
 			{Name: "Tokens and keys", Path: "/tokens"}, {Name: "Members", Path: "/members"}}},
 		{"Insights", []entry{{Name: "Posture log", Path: "/logs/posture"}, {Name: "Access log", Path: "/logs/access"},
 			{Name: "Audit", Path: "/logs/audit"}}},
-		{"System", []entry{{Name: "Start here", Path: "/start"}, {Name: "Health", Path: "/system"}}},
+		{"System", []entry{{Name: "Start here", Path: "/start"}, {Name: "Destinations", Path: "/destinations"},
+			{Name: "Health", Path: "/system"}}},
 	}
 	for i := range all {
 		g := &all[i]

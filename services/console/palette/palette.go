@@ -63,6 +63,7 @@ var kinds = []struct {
 	{client.KindApplication, "Application", "/applications/", "{id}"},
 	{client.KindPolicy, "Policy", "/policies/", "{policy}"},
 	{client.KindServiceToken, "Service token", "/tokens/", "{id}"},
+	{client.KindDestination, "Destination", "/destinations/", "{id}"},
 	{client.KindGroup, "Group", "/policies/groups/", "{id}"},
 }
 

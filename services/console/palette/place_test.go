@@ -10,6 +10,7 @@ import (
 	"plumbline.dev/services/console/application"
 	"plumbline.dev/services/console/check"
 	"plumbline.dev/services/console/consoletest"
+	"plumbline.dev/services/console/destination"
 	"plumbline.dev/services/console/device"
 	"plumbline.dev/services/console/hold"
 	"plumbline.dev/services/console/integration"
@@ -18,19 +19,20 @@ import (
 	"plumbline.dev/services/console/overview"
 	"plumbline.dev/services/console/palette"
 	"plumbline.dev/services/console/start"
+	"plumbline.dev/services/console/system"
 	"plumbline.dev/services/console/token"
 )
 
 // notBuilt are paths that the palette leads to as soon as there are pages for them.
-var notBuilt = []string{"/system", "/policies/groups/{id}"}
+var notBuilt = []string{"/policies/groups/{id}"}
 
 // Each path of the palette is one of the screens, and its filter is one that the screen has.
 func TestPathsAreServed(t *testing.T) {
 	c := consoletest.New(t, map[string]http.HandlerFunc{
 		"GET /plumbline/devices": consoletest.Answer([]any{}), "GET /access/logs/access_requests": consoletest.Answer([]any{}),
 		"GET /access/apps": consoletest.Answer([]any{}),
-	}, application.Register, check.Register, device.Register, hold.Register, integration.Register, log.Register,
-		member.Register, overview.Register, start.Register, token.Register)
+	}, application.Register, check.Register, destination.Register, device.Register, hold.Register, integration.Register,
+		log.Register, member.Register, overview.Register, start.Register, system.Register, token.Register)
 	paths, patterns := palette.Paths()
 	for _, path := range slices.Concat(paths, patterns) {
 		pattern, query, filtered := strings.Cut(path, "?")
