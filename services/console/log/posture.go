@@ -43,8 +43,8 @@ func postureRow(l line) row {
 	if l.text("x_reason") == "held" {
 		outcome.Kind = "held"
 	}
-	received, expected := l.text("PostureReceivedJSON.score"), frame.Comparison(l.text("PostureExpectedJSON.operator"))+" "+
-		l.text("PostureExpectedJSON.score")
+	received := l.text("PostureReceivedJSON.score")
+	expected := frame.Comparison(l.text("PostureExpectedJSON.operator")) + " " + l.text("PostureExpectedJSON.score")
 	return row{At: l.timeAt("Timestamp"), JSON: pretty(l.Raw), Cells: []cell{
 		{Text: name, Path: "/devices/" + url.PathEscape(device), Sub: l.text("Email")},
 		{Text: first(l.text("PostureCheckName"), "deleted check"), Path: "/checks/" + url.PathEscape(check)},
