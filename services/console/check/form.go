@@ -194,21 +194,14 @@ func refused(f *frame.Form, err error) bool {
 	}
 	for _, prefix := range messagePrefixes {
 		if message, found := strings.CutPrefix(f.Problem, prefix); found {
-			f.Problem = upper(message)
+			f.Problem = frame.Capital(message)
 		}
 	}
 	word, rest, _ := strings.Cut(f.Problem, " ")
 	name := strings.ToLower(strings.TrimSuffix(word[strings.LastIndex(word, ".")+1:], ":"))
 	if slices.Contains(fields, name) {
 		f.Problem = before
-		f.Fail(name, upper(rest))
+		f.Fail(name, frame.Capital(rest))
 	}
 	return true
-}
-
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }

@@ -13,7 +13,7 @@ import (
 // functions are the functions of every template.
 var functions = template.FuncMap{
 	"num": number, "bytes": size, "percent": percent, "dur": duration, "plural": plural, "sentence": sentence,
-	"every": interval, "compares": Comparison,
+	"every": Interval, "compares": Comparison,
 	"ms":   func(ms int64) string { return duration(time.Duration(ms) * time.Millisecond) },
 	"join": func(sep string, all []string) string { return strings.Join(all, sep) },
 	"path": url.PathEscape,

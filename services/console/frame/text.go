@@ -75,8 +75,8 @@ func Comparison(operator string) string {
 	return operator
 }
 
-// interval formats a duration as the API writes it, such as "1h30m"; another text stays as it is.
-func interval(text string) string {
+// Interval formats a duration as the API writes it, such as "1h30m"; another text stays as it is.
+func Interval(text string) string {
 	d, err := time.ParseDuration(text)
 	if err != nil {
 		return text
@@ -141,14 +141,19 @@ func plural(n int, one, many string) string {
 	return number(n) + " " + many
 }
 
+// Capital returns a text whose first letter is upper case.
+func Capital(text string) string {
+	_, n := utf8.DecodeRuneInString(text)
+	return strings.ToUpper(text[:n]) + text[n:]
+}
+
 // sentence makes a message of the API a sentence.
 func sentence(message string) string {
 	message = strings.TrimSpace(message)
 	if message == "" {
 		return ""
 	}
-	_, n := utf8.DecodeRuneInString(message)
-	first := strings.ToUpper(message[:n]) + message[n:]
+	first := Capital(message)
 	if !strings.ContainsAny(message[len(message)-1:], ".!?") {
 		first += "."
 	}

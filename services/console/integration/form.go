@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/console/frame"
@@ -40,7 +41,7 @@ func intervals(current string) []frame.Choice {
 		{Value: "24h", Text: "24 hours"}}
 	known := func(c frame.Choice) bool { return c.Value == current }
 	if current != "" && !slices.ContainsFunc(all, known) {
-		all = slices.Insert(all, 0, frame.Choice{Value: current, Text: current})
+		all = slices.Insert(all, 0, frame.Choice{Value: current, Text: frame.Interval(current)})
 	}
 	return all
 }
@@ -81,11 +82,11 @@ func refused(f *frame.Form, err error) bool {
 	message := strings.TrimPrefix(lowered(f.Problem), messagePrefix)
 	name, text := fieldOf(message)
 	if name == "" {
-		f.Problem = upper(message)
+		f.Problem = frame.Capital(message)
 		return true
 	}
 	f.Problem = before
-	f.Fail(name, upper(text))
+	f.Fail(name, frame.Capital(text))
 	return true
 }
 
@@ -107,15 +108,6 @@ func fieldOf(message string) (field, text string) {
 }
 
 func lowered(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToLower(s[:1]) + s[1:]
-}
-
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	_, n := utf8.DecodeRuneInString(s)
+	return strings.ToLower(s[:n]) + s[n:]
 }

@@ -73,7 +73,7 @@ func title(word string) string {
 	if word == "" {
 		return "–"
 	}
-	return strings.ToUpper(word[:1]) + word[1:]
+	return frame.Capital(word)
 }
 
 func checkChoices(r *frame.Request) ([]frame.Choice, error) {
