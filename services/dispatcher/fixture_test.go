@@ -25,7 +25,7 @@ import (
 
 // fixture is a bus with a configuration, and dispatchers.
 type fixture struct {
-	*testing.T
+	testing.TB
 	bus      *bustest.Bus
 	operator *bus.Conn
 	records  *bustest.Records
@@ -36,14 +36,14 @@ type fixture struct {
 	sent     int // changes
 }
 
-func start(t *testing.T) *fixture {
+func start(t testing.TB) *fixture {
 	t.Helper()
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := bustest.Start(t)
-	f := &fixture{T: t, bus: b, operator: b.Conn(topology.Operator), account: proto.NewAccount(), check: proto.NewID(),
+	f := &fixture{TB: t, bus: b, operator: b.Conn(topology.Operator), account: proto.NewAccount(), check: proto.NewID(),
 		clock: clock.NewFake(time.Now()), identity: identity}
 	f.records = bustest.NewRecords(t, f.operator, f.account)
 	return f
@@ -53,7 +53,7 @@ func start(t *testing.T) *fixture {
 func (f *fixture) dispatcher(edit ...func(*Config)) (s *Service, stop func()) {
 	f.Helper()
 	s, _ = f.service(edit...)
-	return s, bustest.Run(f.T, s.Run)
+	return s, bustest.Run(f.TB, s.Run)
 }
 
 // service returns a dispatcher with a connection of its own.
@@ -64,7 +64,7 @@ func (f *fixture) service(edit ...func(*Config)) (*Service, *bus.Conn) {
 		e(&cfg)
 	}
 	conn := f.bus.Conn(topology.Dispatcher)
-	s, err := New(cfg, Deps{Bus: conn, Log: bustest.Log(f.T), Metrics: prometheus.NewRegistry(), Clock: f.clock,
+	s, err := New(cfg, Deps{Bus: conn, Log: bustest.Log(f.TB), Metrics: prometheus.NewRegistry(), Clock: f.clock,
 		Identities: []age.Identity{f.identity}})
 	if err != nil {
 		f.Fatal(err)
@@ -126,7 +126,7 @@ func (f *fixture) state(d *proto.Destination) (s proto.Delivery) {
 // advance moves the clock until ok returns true, in steps of d.
 func (f *fixture) advance(what string, d time.Duration, ok func() bool) {
 	f.Helper()
-	bustest.Eventually(f.T, what, func() bool {
+	bustest.Eventually(f.TB, what, func() bool {
 		if ok() {
 			return true
 		}
@@ -137,7 +137,7 @@ func (f *fixture) advance(what string, d time.Duration, ok func() bool) {
 
 // receiver is a webhook's receiver.
 type receiver struct {
-	t   *testing.T
+	t   testing.TB
 	URL string
 
 	mu       sync.Mutex
@@ -155,7 +155,7 @@ type message struct {
 }
 
 func (f *fixture) receiver() *receiver {
-	r := &receiver{t: f.T}
+	r := &receiver{t: f.TB}
 	s := httptest.NewServer(r)
 	f.Cleanup(s.Close)
 	f.Cleanup(s.CloseClientConnections)
