@@ -31,6 +31,8 @@ type Destination struct {
 	Headers   []DestinationHeader `msgpack:"headers"`
 	// Template renders the body; empty: the event's JSON.
 	Template string `msgpack:"template"`
+	// Upload has the settings of the kinds that receive log lines; nil for a webhook.
+	Upload *Upload `msgpack:"upload"`
 	// Events lists the types that are sent; none means all, including those of later versions.
 	Events []string `msgpack:"events"`
 	Paused bool     `msgpack:"paused"`
@@ -124,6 +126,8 @@ type DestinationTest struct {
 	Destination ID     `msgpack:"destination"`
 	Revision    uint64 `msgpack:"revision"` // of the record, at least
 	By          string `msgpack:"by"`       // who tests, for people
+	// Unsaved, if not nil, is tested in place of the record, to try it before it is stored.
+	Unsaved *Destination `msgpack:"unsaved"`
 }
 
 // Schema implements Message.

@@ -125,9 +125,10 @@ func grants(r Role) grant {
 		}
 	case Dispatcher:
 		return grant{
-			read: []watch{bucketWatch(Config, ConfigKeys(KindDestination)), bucketWatch(Deliveries, AllDeliveryKeys),
-				{PostureLog, []string{changeRoot + ">", AllHolds}}, {AccessLogs, []string{tokenRoot + "*.*"}}},
-			get:   []string{Deliveries},
+			read: []watch{bucketWatch(Config, ConfigKeys(KindDestination), checks), bucketWatch(Deliveries, AllDeliveryKeys),
+				{PostureLog, []string{changeRoot + ">", AllHolds}},
+				{AccessLogs, []string{tokenRoot + "*.*", accessRoot + "*.*"}}},
+			get:   []string{Deliveries, Devices},
 			write: []string{BucketSubject(Deliveries, AllDeliveryKeys)},
 		}
 	}

@@ -37,7 +37,8 @@ type courier struct {
 	revision uint64 // of the stored state
 	dirty    bool   // the state differs from the stored one
 	saved    time.Time
-	tails    map[string]*bus.Tail
+	// read returns how far each source was read and delivered, by name of the source.
+	read map[string]func() uint64
 }
 
 // Errors that end a courier.
@@ -49,7 +50,7 @@ var (
 func newCourier(s *Service, rec catalog.Record[proto.Destination]) *courier {
 	k := ref{rec.Account, rec.Value.ID}
 	c := &courier{s: s, ref: k, rec: rec, log: s.log.With("account", k.account, "destination", k.id),
-		turn: make(chan struct{}, 1), tails: map[string]*bus.Tail{}}
+		turn: make(chan struct{}, 1), read: map[string]func() uint64{}}
 	c.target, c.problem = openTarget(rec.Value, s.identities)
 	return c
 }
@@ -62,7 +63,7 @@ func (c *courier) run(ctx context.Context, mayTake func(*proto.Delivery) bool) e
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var parts sync.WaitGroup
-	for _, src := range sources() {
+	for _, src := range sourcesOf(c.rec.Value) {
 		parts.Go(func() { cancel(c.follow(ctx, src)) })
 	}
 	parts.Go(func() { cancel(c.beat(ctx)) })
@@ -86,10 +87,14 @@ func (c *courier) follow(ctx context.Context, src source) error {
 		}
 		filter := src.filter(c.ref.account)
 		t := &bus.Tail{Conn: c.s.bus, Stream: src.stream, Filters: []string{filter}, After: after}
-		t.Apply = func(m *bus.Msg) error { return c.message(ctx, src, m) }
-		c.setTail(src.name, t)
-		err = t.Run(ctx)
-		c.setTail(src.name, nil)
+		if src.lines != nil {
+			err = c.upload(ctx, src, t)
+		} else {
+			t.Apply = func(m *bus.Msg) error { return c.message(ctx, src, m) }
+			c.setRead(src.name, t.Read)
+			err = t.Run(ctx)
+		}
+		c.setRead(src.name, nil)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -128,6 +133,9 @@ func (c *courier) begin(ctx context.Context, src source) (uint64, error) {
 	}
 	c.log.Warn("messages for a destination were missed: the log no longer has them", "source", src.name, "after", old.Seq,
 		"next", next.Seq+1)
+	if src.lines != nil {
+		c.missed("Messages after " + text(old) + " were deleted from the log before they were sent.")
+	}
 	if src.results {
 		reset, err := event.OfReset(c.ref.account, text(old), text(next), c.s.clock.Now(), c.s.cfg.ConsoleURL)
 		if err != nil {

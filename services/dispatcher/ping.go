@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/dispatcher/event"
+	"plumbline.dev/services/internal/catalog"
 )
 
 const (
@@ -38,20 +39,27 @@ func (s *Service) test(ctx context.Context, m *bus.Msg) *proto.DestinationTestRe
 	}
 	wait, cancel := context.WithTimeout(ctx, configWait)
 	defer cancel()
-	account := topology.AccountOf(m.Subject)
-	rec, found := s.catalog.Destination(account, q.Destination)
-	if err := s.catalog.AwaitUntil(wait, "new enough", func() bool {
-		rec, found = s.catalog.Destination(account, q.Destination)
-		return found && rec.Revision >= q.Revision
-	}); err != nil {
-		return failed("The dispatcher has not seen the newest configuration yet; try again in a moment.")
+	account, d := topology.AccountOf(m.Subject), q.Unsaved
+	if d == nil {
+		var rec catalog.Record[proto.Destination]
+		found := false
+		if err := s.catalog.AwaitUntil(wait, "new enough", func() bool {
+			rec, found = s.catalog.Destination(account, q.Destination)
+			return found && rec.Revision >= q.Revision
+		}); err != nil {
+			return failed("The dispatcher has not seen the newest configuration yet; try again in a moment.")
+		}
+		d = rec.Value
 	}
-	t, problem := openTarget(rec.Value, s.identities)
+	t, problem := openTarget(d, s.identities)
 	if problem != "" {
 		return failed(problem)
 	}
-	e, err := event.OfPing(event.Ping{Account: account, Destination: q.Destination, Name: rec.Value.Name, By: q.By},
+	e, err := event.OfPing(event.Ping{Account: account, Destination: q.Destination, Name: d.Name, By: q.By},
 		proto.NewID(), s.clock.Now())
+	if t.lines != nil {
+		e.Body, err = testUpload()
+	}
 	if err != nil {
 		return failed("The message could not be made: " + err.Error() + ".")
 	}

@@ -80,6 +80,10 @@ func (s *sender) request(ctx context.Context, t *target, e event.Event) (*http.R
 		return nil, egress.Explain(err).Sentence
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if t.lines != nil {
+		request.Header.Set("Content-Type", "application/x-ndjson")
+		request.Header.Set("Content-Encoding", "gzip")
+	}
 	request.Header.Set("User-Agent", "Plumbline")
 	for name, values := range t.headers {
 		request.Header[name] = values

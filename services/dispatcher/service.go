@@ -56,7 +56,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("dispatcher: %w", err)
 	}
 	s := &Service{cfg: cfg, bus: deps.Bus, log: deps.Log, clock: deps.Clock, identities: deps.Identities,
-		catalog: catalog.New(deps.Bus, topology.KindDestination), states: newStates(deps.Bus),
+		catalog: catalog.New(deps.Bus, topology.KindDestination, topology.KindCheck), states: newStates(deps.Bus),
 		sender: &sender{client: client, clock: deps.Clock, timeout: cfg.timeout}, id: proto.NewID(),
 		ended: make(chan struct{}, 1)}
 	if s.metrics, err = newMetrics(deps.Metrics, s); err != nil {

@@ -1,9 +1,12 @@
 package dispatcher
 
 import (
+	"context"
+
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/dispatcher/dataset"
 	"plumbline.dev/services/dispatcher/event"
 )
 
@@ -14,12 +17,21 @@ type source struct {
 	filter func(proto.Account) string
 	// events returns the events of a message, in order.
 	events func(s *Service, a proto.Account, m *bus.Msg) ([]event.Event, error)
+	// lines renders the lines of a message, for a destination that receives batches; nil for the others.
+	lines func(ctx context.Context, u *uploader, m *bus.Msg) (text []byte, lines int, err error)
 	// results is set if a gap means that changes of results were missed.
 	results bool
 }
 
-// sources returns the sources of every destination. The names are stored.
-func sources() []source {
+// sourcesOf returns the sources of a destination. The names are stored.
+func sourcesOf(d *proto.Destination) []source {
+	if d.Upload != nil {
+		if d.Upload.Dataset == dataset.AccessRequests {
+			return []source{{name: "requests", stream: topology.AccessLogs, filter: topology.AccessLogsOf,
+				lines: ofRequest}}
+		}
+		return []source{{name: "results", stream: topology.PostureLog, filter: topology.ChangesOf, lines: ofResults}}
+	}
 	return []source{
 		{name: "changes", stream: topology.PostureLog, filter: topology.ChangesOf, events: (*Service).ofChange,
 			results: true},

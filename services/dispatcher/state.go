@@ -59,7 +59,7 @@ func (c *courier) replay(ctx context.Context, s *proto.Delivery) error {
 		return nil
 	}
 	positions := map[string]proto.DeliveryPosition{}
-	for _, src := range sources() {
+	for _, src := range sourcesOf(d) {
 		p, err := since(ctx, c.s.bus, src.stream, src.filter(c.ref.account), d.ReplayFrom)
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func (c *courier) save(ctx context.Context) error {
 	next := c.state
 	next.Beat++
 	next.UpdatedAt = proto.At(c.s.clock.Now())
-	next.Positions = c.read(next.Positions)
+	next.Positions = c.progress(next.Positions)
 	start := time.Now()
 	revision, err := c.s.bus.Put(ctx, topology.Deliveries, c.key(), &next, c.revision)
 	if errors.Is(err, bus.ErrConflict) {
@@ -92,12 +92,12 @@ func (c *courier) save(ctx context.Context) error {
 	return nil
 }
 
-// read returns positions with the progress of the readers over messages for others. The lock must be held.
-func (c *courier) read(positions map[string]proto.DeliveryPosition) map[string]proto.DeliveryPosition {
+// progress returns positions with the progress of the readers over messages for others. The lock must be held.
+func (c *courier) progress(positions map[string]proto.DeliveryPosition) map[string]proto.DeliveryPosition {
 	all := maps.Clone(positions)
-	for name, t := range c.tails {
+	for name, read := range c.read {
 		if p, ok := all[name]; ok {
-			p.Seq = max(p.Seq, t.Read())
+			p.Seq = max(p.Seq, read())
 			all[name] = p
 		}
 	}
@@ -181,14 +181,20 @@ func (c *courier) setPosition(name string, p proto.DeliveryPosition) {
 	})
 }
 
-func (c *courier) setTail(name string, t *bus.Tail) {
+func (c *courier) setRead(name string, read func() uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t == nil {
-		delete(c.tails, name)
+	if read == nil {
+		delete(c.read, name)
 		return
 	}
-	c.tails[name] = t
+	c.read[name] = read
+}
+
+// missed records that messages could not be sent because they no longer exist, or cannot be read.
+func (c *courier) missed(problem string) {
+	now := proto.At(c.s.clock.Now())
+	c.edit(func(s *proto.Delivery) { s.LastError, s.LastStatus, s.LastErrorAt = problem, 0, now })
 }
 
 // passed records that every event of a message was delivered.

@@ -9,6 +9,7 @@ import (
 	"filippo.io/age"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/dispatcher/bodytemplate"
+	"plumbline.dev/services/dispatcher/dataset"
 	"plumbline.dev/services/dispatcher/event"
 	"plumbline.dev/services/dispatcher/standardwebhook"
 	"plumbline.dev/services/internal/destination"
@@ -22,6 +23,7 @@ type target struct {
 	headers  http.Header
 	secrets  []signing
 	template *bodytemplate.Template // nil: the event's JSON
+	lines    *dataset.Lines         // nil for a webhook
 	events   map[event.Type]bool    // nil: all
 }
 
@@ -74,6 +76,11 @@ func openTarget(d *proto.Destination, identities []age.Identity) (*target, strin
 			return nil, "A stored header cannot be sent; save the destination's headers again."
 		}
 		t.headers.Set(h.Name, value)
+	}
+	if d.Upload != nil {
+		if t.lines, err = dataset.New(d.Upload); err != nil {
+			return nil, "The settings of the log lines are not supported: " + err.Error() + "."
+		}
 	}
 	if d.Template != "" {
 		if t.template, err = bodytemplate.Parse(d.Template); err != nil {

@@ -25,6 +25,8 @@ const (
 	ServiceTokenExpired  Type = "service_token.expired" // or turned off, or deleted, because nobody used it
 	// TestPing: somebody tests the destination. The event cannot be left out.
 	TestPing Type = "test.ping"
+	// Batch is a batch of log lines. It is not an event of webhooks.
+	Batch Type = "batch"
 )
 
 // Types returns the types that a destination may select, in the order of the documentation.
