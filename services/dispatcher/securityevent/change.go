@@ -113,8 +113,8 @@ func reasons(c Change, d proto.ChangedDevice, current string) (admin, user map[s
 	if d.Score != proto.NoScore {
 		score = fmt.Sprintf(", score %d", d.Score)
 	}
-	admin = map[string]string{language: fmt.Sprintf("Check %q (%s) changed from %s to %s: %s%s.", name, c.Ref.Check, d.From,
-		c.Ref.Outcome, d.Reason, score)}
+	admin = map[string]string{language: fmt.Sprintf("Check %q (%s) changed from %s to %s: %s%s.", name, c.Ref.Check,
+		d.From, c.Ref.Outcome, d.Reason, score)}
 	text := fmt.Sprintf("This device meets the requirement %q.", name)
 	if current == notCompliant {
 		text = fmt.Sprintf("This device does not meet the requirement %q.", name)

@@ -37,7 +37,8 @@ func newStream(edit func(*proto.SecurityStream)) securityevent.Stream {
 func newChange(from, to proto.Outcome, why proto.Reason) securityevent.Change {
 	return securityevent.Change{Ref: topology.ChangeRef{Account: account, Check: check, Outcome: to}, Seq: 7,
 		Devices: &proto.Change{At: proto.At(at), Devices: []proto.ChangedDevice{
-			{Device: device, From: from, Reason: why, Score: 41}, {Device: other, From: from, Reason: why, Score: proto.NoScore}}},
+			{Device: device, From: from, Reason: why, Score: 41},
+			{Device: other, From: from, Reason: why, Score: proto.NoScore}}},
 		CheckName: "Disk <encrypted>", Remediation: "Turn it on.", Emails: map[proto.ID]string{device: "ada@example.com"}}
 }
 
@@ -140,7 +141,8 @@ func TestStatuses(t *testing.T) {
 		{pass, unknown, proto.ReasonUnsupported, true, "", ""},
 		{pass, none, proto.ReasonRemoved, true, "", ""},
 	} {
-		all, err := newStream(func(s *proto.SecurityStream) { s.Expired = c.expired }).OfChange(newChange(c.from, c.to, c.why))
+		s := newStream(func(s *proto.SecurityStream) { s.Expired = c.expired })
+		all, err := s.OfChange(newChange(c.from, c.to, c.why))
 		if err != nil {
 			t.Fatal(err)
 		}
