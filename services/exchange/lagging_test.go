@@ -103,8 +103,8 @@ func TestTheExchangeSeesTheAccessRevision(t *testing.T) {
 	}
 }
 
-// A fetcher's requests do not name the revision of the service token. Before the exchange denies credentials for good, it
-// checks that the bucket has no newer revision of the token than its view.
+// A fetcher's requests do not name the revision of the service token. Before the exchange denies credentials for good,
+// it checks that the bucket has no newer revision of the token than its view.
 func TestCredentialsAreNotDeniedByAnOlderView(t *testing.T) {
 	w := newFixture(t)
 	s, err := New(Config{TeamDomain: team}, w.deps(nil)) // its views do not run, as if the watch were late

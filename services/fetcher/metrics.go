@@ -56,7 +56,8 @@ func newMetrics(r prometheus.Registerer, g *gate) (*metrics, error) {
 			"Redelivered batches: the API may be called twice for their pages, perhaps at once."),
 		unknown: counters("unknown_devices_total", "Devices in responses but not in the request.", byIntegration),
 		tokens: counters("tokens_total",
-			"Application tokens requested, first or to confirm one: obtained, refused, or the exchange unreachable or lagging.", "result"),
+			"Application tokens requested, first or to confirm one: obtained, refused, or the exchange unreachable or lagging.",
+			"result"),
 		probes: counters("probes_total",
 			"Scoring APIs probed before an integration is saved: ok, or the reason for the failure.", "result"),
 	}

@@ -187,8 +187,8 @@ func TestTheExchangeRefuses(t *testing.T) {
 	}
 }
 
-// An exchange that has not seen a new application yet is asked again in the same attempt. The request names the revision
-// of the application, and a probe's request those that the probe names.
+// An exchange that has not seen a new application yet is asked again in the same attempt. The request names the
+// revision of the application, and a probe's request those that the probe names.
 func TestTheExchangeIsLagging(t *testing.T) {
 	w := newFixture(t)
 	w.enrol(0, 2)

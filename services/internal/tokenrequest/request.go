@@ -24,8 +24,9 @@ type Bus interface {
 	Request(ctx context.Context, subject string, body, reply proto.Message) error
 }
 
-// Send sends a request and returns the answer. While the exchange has not seen the revisions that the request names, Send
-// asks again, until ctx ends; any other answer, also a refusal, is final. The error is that of the bus, or [ErrLagging].
+// Send sends a request and returns the answer. While the exchange has not seen the revisions that the request names,
+// Send asks again, until ctx ends; any other answer, also a refusal, is final. The error is that of the bus, or
+// [ErrLagging].
 func Send(ctx context.Context, bus Bus, subject string, q proto.Message) (*proto.TokenAnswer, error) {
 	lagged := false
 	answer, err := backoff.RetryWithData(func() (*proto.TokenAnswer, error) {
