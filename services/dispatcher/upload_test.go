@@ -391,7 +391,8 @@ func TestManyLines(t *testing.T) {
 	for _, m := range r.all() {
 		largest = max(largest, len(m.body))
 	}
-	t.Logf("%d lines in %d uploads within %v; the largest has %d bytes", len(want), len(r.all()), time.Since(begin), largest)
+	t.Logf("%d lines in %d uploads within %v; the largest has %d bytes", len(want), len(r.all()), time.Since(begin),
+		largest)
 	if largest > proto.MinUploadBytes {
 		t.Errorf("an upload of %d bytes", largest)
 	}
