@@ -111,12 +111,16 @@ const (
 	KindMember Kind = "member"
 	// KindDestination is a system that receives events.
 	KindDestination Kind = "destination"
+	// KindRevocation ends the sessions of a person that began before a time; its id is the result of
+	// [EmailRevocationID] or [UserRevocationID].
+	KindRevocation Kind = "revocation"
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	return []Kind{KindIntegration, KindCheck, KindApplication, KindPolicy, KindGroup, KindIDP, KindTag, KindZone,
-		KindOrganization, KindReservation, KindExemption, KindMember, KindDestination}
+		KindOrganization, KindReservation, KindExemption, KindMember, KindDestination,
+		KindRevocation}
 }
 
 // KeyPatterns returns filters, one for each kind of key that a bucket has.
@@ -162,6 +166,17 @@ func TagID(a proto.Account, name string) proto.ID { return proto.DeriveID(a, "ta
 // letters, so addresses are unique.
 func MemberID(a proto.Account, email string) proto.ID {
 	return proto.DeriveID(a, "member "+strings.ToLower(email))
+}
+
+// EmailRevocationID returns the id of the revocation of the sessions with an e-mail address, whatever the case of its
+// letters.
+func EmailRevocationID(a proto.Account, email string) proto.ID {
+	return proto.DeriveID(a, "revocation email "+strings.ToLower(email))
+}
+
+// UserRevocationID returns the id of the revocation of the sessions of a user.
+func UserRevocationID(a proto.Account, user proto.ID) proto.ID {
+	return proto.DeriveID(a, "revocation user "+user.String())
 }
 
 // ReservationID returns the id of the reservation of a value unique within an account.

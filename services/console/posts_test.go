@@ -96,6 +96,7 @@ func postsOf(t *testing.T, f *apitest.Fleet) (all []aPost) {
 	add("/holds/exemptions/{id}/end", "/holds", of(x.exemptions[1]))
 	add("/checks/{id}/delete", "/checks/{id}/delete", of(x.spareCheck))
 	add("/devices/{id}/poll", "/devices/{id}", of(device))
+	add("/devices/{id}/sessions/end", "", of(device), "email", "user@example.com")
 	add("/devices/{id}/revoke", "/devices/{id}", of(device))
 	add("/devices/{id}/unrevoke", "", of(device))
 	add("/devices/bulk", "", nil, "action", "revoke", "id", device).asks = true
@@ -121,6 +122,7 @@ func postsOf(t *testing.T, f *apitest.Fleet) (all []aPost) {
 
 	add("/members", "/members", nil, "email", "new@example.com", "role", permission.Roles[2].ID)
 	add("/members/{id}", "/members/{id}", of(x.member), "status", "pending")
+	add("/members/{id}/sessions/end", "/members/{id}", of(x.member))
 	add("/members/{id}/remove", "/members/{id}", of(x.member))
 
 	add("/tokens", "/tokens/new", nil, "name", "New", "duration", "8760h")
@@ -181,6 +183,7 @@ func storeSubjects(t *testing.T, f *apitest.Fleet) (x subjects) {
 		[]any{map[string]any{"name": "X-Key", "value": "secret"}})), create("/plumbline/destinations", hook)
 	x.apiToken = create("/tokens", f.TokenBody("pipeline", apitest.ReadApps))
 	x.member = create("/members", map[string]any{"email": "bob@example.com", "roles": []any{permission.Roles[1].ID}})
+	f.Import("text/csv", "serial_number,email\nS-1,user@example.com\n")
 	for _, device := range f.Devices {
 		x.exemptions = append(x.exemptions, create("/plumbline/exemptions", map[string]any{"device_id": f.Devices[0].String(),
 			"rule_id": map[bool]any{true: x.check, false: x.spareCheck}[device == f.Devices[0]], "reason": "lost",

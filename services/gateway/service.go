@@ -88,9 +88,9 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{cfg: cfg, conn: deps.Bus, link: deps.Bus, log: deps.Log, clock: deps.Clock,
 		// All kinds: a kind that the view did not follow would count as missed.
 		catalog: catalog.New(deps.Bus), tokens: servicetoken.NewView(deps.Bus),
-		sessions: login.NewSessions(deps.Bus, deps.Log, deps.Clock),
-		seen:     servicetoken.NewSeen(deps.Bus, deps.Log),
+		seen: servicetoken.NewSeen(deps.Bus, deps.Log),
 	}
+	s.sessions = login.NewSessions(deps.Bus, deps.Log, deps.Clock, s.catalog.Revoked)
 	m, err := newMetrics(deps.Metrics, cfg.StaleLimit, s.unconfirmed)
 	if err != nil {
 		return nil, err

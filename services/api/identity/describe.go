@@ -24,6 +24,22 @@ func operations() openapi.Operations {
 				"users. The check uses the data of the user's newest login and the current posture of their devices.",
 			Query:  []openapi.Parameter{{Name: "email", Description: "E-mail address of the user.", Schema: openapi.Text()}},
 			Result: openapi.Of[userChecks]()},
+		"POST /access/organizations/revoke_user": {
+			Summary: "End every session of a person, at every application",
+			Details: "Application tokens and sessions that began before are denied with the next request, and open " +
+				"connections end. Name the person by email or user_uid, or by both. Requires permission for the whole account, " +
+				"also under a zone.",
+			Query: []openapi.Parameter{{Name: "devices", Description: "Also revoke the person's devices, like the member of " +
+				"the body.", Schema: openapi.Bool()}},
+			Body: openapi.Object(openapi.Members{
+				"email":    openapi.Text().Describe("E-mail address of the sessions, in any letter case."),
+				"user_uid": openapi.Text().Describe("Id of the user, for sessions without an e-mail address."),
+				"devices": openapi.Bool().Describe("Also revoke the devices enrolled for the e-mail address. Requires " +
+					"permission to change devices."),
+				"warp_session_reauth": openapi.Bool().Describe("Has no effect: there are no WARP sessions."),
+			}),
+			Result: openapi.Bool(),
+		},
 		"GET /access/users": {
 			Summary: "List the people with a login in the last month", Result: openapi.List(openapi.Of[personView]()),
 			Info: openapi.Of[v4.PageInfo](),

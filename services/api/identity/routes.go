@@ -9,7 +9,7 @@ import (
 
 // Routes returns the routes of people, sessions and authentications.
 func (s *API) Routes() []v4.Route {
-	return slices.Concat(s.peopleRoutes(), s.accessLogRoutes())
+	return slices.Concat(s.peopleRoutes(), s.revocationRoutes(), s.accessLogRoutes())
 }
 
 // Describe adds the routes of people, sessions and authentications to a description.

@@ -45,6 +45,9 @@ func (s *API) sessionsOf(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err != nil {
 		return v4.Response{}, err
 	}
+	if err := s.store.Fresh(ctx); err != nil {
+		return v4.Response{}, err
+	}
 	done, err := s.store.AcquireScan(ctx, c.Account)
 	if err != nil {
 		return v4.Response{}, err
@@ -58,7 +61,7 @@ func (s *API) sessionsOf(ctx context.Context, c *v4.Call) (v4.Response, error) {
 			left.Add("session", m.Seq) // its key is the session's secret
 			return nil
 		}
-		if login.User != u.ID || !login.ExpiresAt.Time().After(now) {
+		if login.User != u.ID || !s.active(c.Account, &login, now) {
 			return nil
 		}
 		began, ends := login.StartedAt.Time().Unix(), login.ExpiresAt.Time().Unix()
@@ -68,6 +71,11 @@ func (s *API) sessionsOf(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	})
 	slices.SortFunc(views, func(a, b sessionView) int { return cmp.Compare(b.Metadata.Iat, a.Metadata.Iat) })
 	return v4.Response{Result: views, Info: v4.SinglePage(len(views)), Messages: left.Notices()}, err
+}
+
+// active reports whether a session has neither expired nor been revoked.
+func (s *API) active(a proto.Account, login *proto.Session, now time.Time) bool {
+	return login.ExpiresAt.Time().After(now) && !s.store.Catalog.Revoked(a, login)
 }
 
 // failedLogin is a denied login.
@@ -139,11 +147,14 @@ func (s *API) sessionIdentity(ctx context.Context, c *v4.Call) (v4.Response, err
 	if login.User != u.ID {
 		return v4.Response{}, errNoSession
 	}
+	if err := s.store.Fresh(ctx); err != nil {
+		return v4.Response{}, err
+	}
 	identity, err := s.identify(ctx, c.Account, &login)
 	return v4.OK(struct {
 		*identityView
 		Active bool `json:"isActive"`
-	}{identity, login.ExpiresAt.Time().After(s.store.Clock.Now())}), err
+	}{identity, s.active(c.Account, &login, s.store.Clock.Now())}), err
 }
 
 var errNoSession = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "access.api.error.not_found")

@@ -207,6 +207,8 @@ func (p *API) session(ctx context.Context, app catalog.Record[proto.Application]
 		return nil, denied("the session is not that of the application token")
 	case s.ExpiresAt <= proto.At(p.store.Clock.Now()):
 		return nil, denied("the session has ended")
+	case p.store.Catalog.Revoked(app.Account, s):
+		return nil, denied("the session was revoked")
 	case !p.store.Catalog.TakesLogins(app, s.IDP):
 		return nil, denied("the application no longer accepts the identity provider of the login")
 	}

@@ -316,6 +316,9 @@ func TestAccessEndsAtOnce(t *testing.T) {
 			f.Clock.Advance(time.Second)
 			f.Want(202, "POST", "/access/apps/"+c.App.ID.String()+"/revoke_tokens", nil)
 		}, unknown},
+		"revocation of the person": {func(f *apitest.Fixture, _ *apitest.Console, s *proto.Session) {
+			f.Want(200, "POST", "/access/organizations/revoke_user", map[string]any{"email": s.Email})
+		}, unknown},
 		"deletion of the application": {func(f *apitest.Fixture, c *apitest.Console, _ *proto.Session) {
 			f.Want(202, "DELETE", "/access/apps/"+c.App.ID.String(), nil)
 		}, unknown},

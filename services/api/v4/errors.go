@@ -66,6 +66,7 @@ const (
 	CodeNotEnforced        = 10210 // code of a message
 	CodeExemptions         = 10211 // code of a message
 	CodeNotPermitted       = 10212 // code of a message
+	CodeNoEffect           = 10213 // code of a message
 	CodeInternal           = 10500
 	CodeUnavailable        = 10503
 )

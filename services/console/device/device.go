@@ -22,6 +22,7 @@ func Register(f *frame.Frame) {
 	f.Post("/devices/bulk/run/{action}", runBulk)
 	f.Get("/devices/{id}", show)
 	f.Get("/devices/{id}/sessions", sessions)
+	f.Post("/devices/{id}/sessions/end", endSessions)
 	f.Post("/devices/{id}/exempt", exempt)
 	f.Post("/devices/{id}/exemptions/{exemption}/end", endExemption)
 	f.Post("/devices/{id}/poll", poll)

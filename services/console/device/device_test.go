@@ -307,3 +307,23 @@ func TestAbsentAndUnreachable(t *testing.T) {
 	consoletest.New(t, routes, device.Register).Fragment("/devices/"+id+"/sessions", "sessions").
 		Has(http.StatusOK, "may not read people")
 }
+
+// TestEndSessions checks that the sessions of the person whom the page showed are ended, and nobody else's.
+func TestEndSessions(t *testing.T) {
+	routes := fleet("a")
+	routes["POST /access/organizations/revoke_user"] = consoletest.Answer(true)
+	c := consoletest.New(t, routes, device.Register)
+	email, _ := made("a")["email"].(string)
+	c.Fragment("/devices/"+id+"/sessions", "sessions").Has(http.StatusOK, "End all sessions of a?")
+	c.Post("/devices/"+id+"/sessions/end", url.Values{"email": {"other@example.com"}}).
+		Has(http.StatusConflict, "enrolled for somebody else").Safe()
+	if asked := c.Asked("POST"); len(asked) != 0 {
+		t.Errorf("sessions of another person were ended: %v", asked)
+	}
+	if p := c.Post("/devices/"+id+"/sessions/end", url.Values{"email": {email}}); p.Status != http.StatusSeeOther {
+		t.Errorf("%d %s", p.Status, p.Text())
+	}
+	if asked := c.Asked("POST"); len(asked) != 1 || !strings.Contains(asked[0].Body, `"email":"`+email+`"`) {
+		t.Errorf("asked %v", asked)
+	}
+}

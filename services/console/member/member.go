@@ -25,6 +25,7 @@ func Register(f *frame.Frame) {
 	f.Get(root+"/{id}", show)
 	f.Post(root+"/{id}", save)
 	f.Post(root+"/{id}/remove", remove)
+	f.Post(root+"/{id}/sessions/end", endSessions)
 }
 
 // view is the data of the list, and of the screen of one member.
@@ -185,4 +186,16 @@ func remove(r *frame.Request) error {
 		return err
 	}
 	return r.Redirect(root, "The member was removed, and is denied from now on.")
+}
+
+// endSessions ends every session of a member, at every application.
+func endSessions(r *frame.Request) error {
+	item, err := r.API.Members().Get(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := r.API.RevokeUser(r.Context(), item.Value.Email, false); err != nil {
+		return err
+	}
+	return r.Redirect(root, "Every session of "+item.Value.Email+" has ended. They must log in again.")
 }

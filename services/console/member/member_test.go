@@ -95,3 +95,20 @@ func TestChangesOfMembers(t *testing.T) {
 	refused.Post("/members", url.Values{"email": {"a@example.com"}, "role": {"r1"}}).Has(422, "Already a member").Safe()
 	refused.Post("/members/m2", url.Values{"role": {"r1"}, "status": {"accepted"}}).Has(403, "Cannot grant permissions")
 }
+
+// TestEndSessionsOfAMember checks that the sessions of the member's address are ended.
+func TestEndSessionsOfAMember(t *testing.T) {
+	c := start(t, map[string]http.HandlerFunc{"POST /access/organizations/revoke_user": consoletest.Answer(true)})
+	c.Get("/members/m2").Has(200, "End all sessions of ").Safe()
+	if p := c.Post("/members/m2/sessions/end", nil); p.Status != http.StatusSeeOther {
+		t.Errorf("%d %s", p.Status, p.Text())
+	}
+	var body object
+	asked := c.Asked("POST")
+	if len(asked) != 1 || json.Unmarshal([]byte(asked[0].Body), &body) != nil || body["email"] == "" || len(body) != 1 {
+		t.Errorf("asked %v", asked)
+	}
+	refused := start(t, map[string]http.HandlerFunc{
+		"POST /access/organizations/revoke_user": consoletest.Refuse(403, "not permitted")})
+	refused.Post("/members/m2/sessions/end", nil).Has(403, "Not permitted")
+}

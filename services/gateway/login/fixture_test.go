@@ -72,7 +72,7 @@ func newFixture(t testing.TB, team string) *fixture {
 	w.logs = &strings.Builder{}
 	log := slog.New(slog.NewTextHandler(&locked{b: w.logs}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.catalog = catalog.New(conn)
-	w.sessions = NewSessions(conn, log, w.clock)
+	w.sessions = NewSessions(conn, log, w.clock, w.catalog.Revoked)
 	run(t, w.catalog.Run)
 	run(t, w.sessions.Run)
 	identity, err := age.GenerateX25519Identity()

@@ -16,12 +16,13 @@ import (
 )
 
 // Sessions holds the logins of every account, kept up to date by a watch. A session ended elsewhere is invalid as
-// soon as the change arrives. It is safe for concurrent use.
+// soon as the change arrives, and a revoked one as soon as the revocation does. It is safe for concurrent use.
 type Sessions struct {
 	*view.View
-	conn  *bus.Conn
-	log   *slog.Logger
-	clock clock.Clock
+	revoked Revoked
+	conn    *bus.Conn
+	log     *slog.Logger
+	clock   clock.Clock
 
 	mu   sync.RWMutex
 	held map[string]heldSession // by nonce, which is long enough to be unique
@@ -45,9 +46,12 @@ func (h heldSession) provider() proto.ID {
 // sweep is the interval for removing expired sessions. The server sends no event when their records expire.
 const sweep = 10 * time.Minute
 
+// Revoked reports whether a session of an account has been revoked. It must be safe for concurrent use.
+type Revoked func(proto.Account, *proto.Session) bool
+
 // NewSessions returns an empty view. [Sessions.Run] fills it.
-func NewSessions(conn *bus.Conn, log *slog.Logger, c clock.Clock) *Sessions {
-	s := &Sessions{conn: conn, log: log, clock: c, held: map[string]heldSession{}}
+func NewSessions(conn *bus.Conn, log *slog.Logger, c clock.Clock, revoked Revoked) *Sessions {
+	s := &Sessions{conn: conn, log: log, clock: c, revoked: revoked, held: map[string]heldSession{}}
 	s.View = view.New(conn, topology.Sessions, []string{topology.AllSessionKeys}, s.apply)
 	return s
 }
@@ -105,7 +109,7 @@ func (s *Sessions) apply(u bus.Update) error {
 // redacted returns a key without its nonce, which is half of a credential.
 func redacted(key string) string { return key[:strings.LastIndexByte(key, '.')+1] + "…" }
 
-// Session returns a person's login, or false if it does not exist or has ended. It must not be modified.
+// Session returns a person's login, or false if it does not exist, has ended or was revoked. It must not be modified.
 func (s *Sessions) Session(account proto.Account, nonce string) (*proto.Session, bool) {
 	h, ok := s.find(nonce)
 	return h.Session, ok && h.account == account
@@ -116,7 +120,7 @@ func (s *Sessions) find(nonce string) (heldSession, bool) {
 	s.mu.RLock()
 	h, ok := s.held[nonce]
 	s.mu.RUnlock()
-	if !ok || h.ExpiresAt <= proto.At(s.clock.Now()) {
+	if !ok || h.ExpiresAt <= proto.At(s.clock.Now()) || s.revoked(h.account, h.Session) {
 		return heldSession{}, false
 	}
 	return h, true

@@ -15,9 +15,10 @@ type Record[T any] struct {
 	Account  proto.Account
 	Revision uint64 // of its key in CONFIG
 	Value    *T
-	// Unreadable is set if the newest revision of an application or a zone cannot be read. Value is then the last readable
-	// one; an application lacks its policies and gate settings, so that its destinations stay closed. If none was ever
-	// readable, an application has no destinations (see [Catalog.Uncertain]), and a zone no hosts: they are unknown.
+	// Unreadable is set if the newest revision of an application, a zone or a revocation cannot be read. A revocation then
+	// ends every session of its person. For the others, Value is the last readable one; an application lacks its policies
+	// and gate settings, so that its destinations stay closed. If none was ever readable, an application has no
+	// destinations (see [Catalog.Uncertain]), and a zone no hosts: they are unknown.
 	Unreadable bool
 }
 
@@ -45,6 +46,7 @@ type Catalog struct {
 	exemptions   *Table[proto.Exemption]
 	members      *Table[proto.Member]
 	destinations *Table[proto.Destination]
+	revocations  *Table[proto.Revocation]
 	// over caches the checks of an integration until the next change: an evaluator asks for them for every page.
 	over map[key][]Record[proto.Check]
 	// exempt caches the exemptions of an account, by device, until the next change of one.
@@ -81,6 +83,7 @@ func New(conn *bus.Conn, kinds ...topology.Kind) *Catalog {
 	c.exemptions = Of(c, topology.KindExemption, func(v *proto.Exemption) proto.ID { return v.ID })
 	c.members = Of(c, topology.KindMember, func(v *proto.Member) proto.ID { return v.ID })
 	c.destinations = Of(c, topology.KindDestination, func(v *proto.Destination) proto.ID { return v.ID })
+	c.revocations = Of(c, topology.KindRevocation, func(v *proto.Revocation) proto.ID { return v.ID })
 	c.orgs = add(c, topology.KindOrganization, func(a proto.Account, _ *proto.Organization) proto.ID {
 		return topology.OrganizationID(a)
 	})
@@ -118,6 +121,9 @@ func (c *Catalog) apply(u bus.Update) error {
 	}
 	if kind == topology.KindZone && err != nil {
 		change.Is = c.keepZone(k, u.Revision, change.Was)
+	}
+	if kind == topology.KindRevocation && err != nil {
+		change.Is = c.keepRevocation(k, u.Revision)
 	}
 	if kind == topology.KindApplication {
 		// An application that arrives later and was never readable has not protected anything here.

@@ -40,3 +40,14 @@ func (c *Client) Sessions(ctx context.Context, person string) ([]ActiveSession, 
 	return decode[[]ActiveSession](c.call(ctx, http.MethodGet,
 		"/access/users/"+url.PathEscape(person)+"/active_sessions", nil))
 }
+
+// RevokeUser ends every session of the person with an e-mail address, at every application. With devices, it also
+// revokes the devices enrolled for the address.
+func (c *Client) RevokeUser(ctx context.Context, email string, devices bool) error {
+	body := map[string]any{"email": email}
+	if devices {
+		body["devices"] = true
+	}
+	_, err := c.call(ctx, http.MethodPost, "/access/organizations/revoke_user", body)
+	return err
+}

@@ -357,6 +357,14 @@ func TestSDKv6(t *testing.T) {
 			changed.LoginDesign.HeaderText != "Hello" || changed.JSON.ExtraFields["strict_service_token_auth"].Raw() != "true" {
 			t.Errorf("made %s, changed %s", made.JSON.RawJSON(), changed.JSON.RawJSON())
 		}
+		revoked := world.Must[*zero_trust.OrganizationRevokeUsersResponse](t)(
+			access.Organizations.RevokeUsers(ctx, zero_trust.OrganizationRevokeUsersParams{AccountID: account,
+				Email: cloudflare.F("ada@example.com"), QueryDevices: cloudflare.F(true), BodyDevices: cloudflare.F(true),
+				UserUID:           cloudflare.F("f174e90a-fafe-4643-bbbc-4a0ed4fc8415"),
+				WARPSessionReauth: cloudflare.F(true)}))
+		if !bool(*revoked) {
+			t.Error("the person's sessions have not ended")
+		}
 	})
 
 	t.Run("keys", func(t *testing.T) {

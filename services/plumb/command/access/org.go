@@ -1,11 +1,13 @@
 package access
 
 import (
+	"context"
 	"fmt"
 
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/command/breaker"
+	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
@@ -15,6 +17,8 @@ type Organization struct {
 	Show resource.Show[organization, client.Organization]           `cmd:"" help:"Show the account's access settings."`
 	Set  resource.Update[organization, orgSet, client.Organization] `cmd:"" help:"Change access settings. Settings without a flag stay as they are."`
 	Edit resource.Edit[organization, client.Organization]           `cmd:"" help:"Change the access settings in an editor."`
+
+	RevokeUser orgRevokeUser `cmd:"" help:"End every session of a person, at every application."`
 }
 
 // organization stands for the argument of other kinds: an account has one organization, with an empty id.
@@ -80,4 +84,26 @@ func (c orgSet) Body() (any, error) {
 		return nil, resource.ErrNothing
 	}
 	return body, nil
+}
+
+type orgRevokeUser struct {
+	remote.Flags
+	Email   string `arg:"" help:"E-mail address of the person, in any letter case."`
+	Devices bool   `env:"-" help:"Also revoke the devices enrolled for the address."`
+}
+
+func (c *orgRevokeUser) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.Client()
+	if err != nil {
+		return err
+	}
+	if err := cl.RevokeUser(ctx, c.Email, c.Devices); err != nil {
+		return err
+	}
+	what := "sessions"
+	if c.Devices {
+		what = "sessions and devices"
+	}
+	_, err = fmt.Fprintf(t.Out, "revoked the %s of %s\n", what, render.Clean(c.Email))
+	return err
 }
