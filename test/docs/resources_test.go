@@ -41,6 +41,7 @@ var resources = []resource{
 		[6]string{`CreateAccessServiceToken`, `AccessServiceTokenNewParams`, `serviceTokens`, `service_tokens`,
 			`access_service_token`, `/access/service_tokens`}},
 	{"/access/tags", [6]string{`CreateAccessTag`, `AccessTagNewParams`, `access\.tags`, `access\.tags`, `access_tag`, `/access/tags`}},
+	{"/access/organizations/revoke_user", [6]string{``, `OrganizationRevokeUsersParams`, ``, ``, ``, `revoke_user`}},
 	{"/access/organizations",
 		[6]string{`CreateAccessOrganization`, `OrganizationUpdateParams`, `organizations`, `organizations`,
 			`zero_trust_organization`, `/access/organizations`}},

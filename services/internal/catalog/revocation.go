@@ -10,13 +10,13 @@ func (c *Catalog) Revocation(a proto.Account, id proto.ID) (Record[proto.Revocat
 	return c.revocations.Find(a, id)
 }
 
-// Revoked reports whether a revocation has ended a session of an account. An unreadable revocation ends every session of
-// its person, because the time that it names is unknown.
+// Revoked reports whether a revocation has ended a session of an account. An unreadable revocation ends every session
+// of its person, because the time that it names is unknown.
 func (c *Catalog) Revoked(a proto.Account, s *proto.Session) bool {
 	c.mu.RLock()
-	any := len(c.revocations.rows) > 0
+	none := len(c.revocations.rows) == 0
 	c.mu.RUnlock()
-	if !any {
+	if none {
 		return false
 	}
 	if s.Email != "" && c.revokedBy(a, topology.EmailRevocationID(a, s.Email), s) {
