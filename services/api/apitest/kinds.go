@@ -24,8 +24,8 @@ type Kind struct {
 	Changed func(f *Fixture, ids map[string]string, name string) map[string]any
 	// Renames is set if a change gives the resource another path. Tests then change it without another name.
 	Renames bool
-	// ListOnly is a member that only lists show. Optional.
-	ListOnly string
+	// Unrecorded is a member of the view that the audit log leaves out. Optional.
+	Unrecorded string
 	// AsSent is set if the body is stored and returned as sent.
 	AsSent bool
 }
@@ -46,7 +46,7 @@ func Kinds() []Kind {
 			Body: func(_ *Fixture, ids map[string]string, name string) map[string]any {
 				return With(CheckBody(ids["integration"]), "name", name)
 			}},
-		{Name: "policy", Path: "/access/policies", Method: http.MethodPut, ListOnly: "app_count", AsSent: true,
+		{Name: "policy", Path: "/access/policies", Method: http.MethodPut, Unrecorded: "app_count", AsSent: true,
 			Body: func(_ *Fixture, ids map[string]string, name string) map[string]any {
 				return PolicyBody(name, ids["service_tokens"])
 			}},
@@ -71,7 +71,7 @@ func Kinds() []Kind {
 			Changed: func(*Fixture, map[string]string, string) map[string]any {
 				return map[string]any{"roles": []any{permission.Roles[2].ID}}
 			}},
-		{Name: "destination", Path: "/plumbline/destinations", Method: http.MethodPut,
+		{Name: "destination", Path: "/plumbline/destinations", Method: http.MethodPut, Unrecorded: "state",
 			Body: func(_ *Fixture, _ map[string]string, name string) map[string]any {
 				return map[string]any{"name": name, "url": "https://hooks.example.com/" + name}
 			}},

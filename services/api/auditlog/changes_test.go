@@ -56,11 +56,11 @@ func TestEveryKindIsRecorded(t *testing.T) {
 			seen := len(f.Events())
 			read := func(path string) json.RawMessage {
 				r := f.Do("GET", path, nil)
-				if r.Status != 200 || k.ListOnly == "" {
+				if r.Status != 200 || k.Unrecorded == "" {
 					return r.Result
 				}
 				view := v4.Decode(r.Result)
-				delete(view, k.ListOnly)
+				delete(view, k.Unrecorded)
 				return view.Encode()
 			}
 			path, made := k.Create(f, ids, "a")
