@@ -22,8 +22,8 @@ type Write struct {
 // Tracer returns a command that runs the program in its place, with the same process id, and records into a file what
 // [Read] reads. Only calls that write and sync are stopped for it, so the program is little slower.
 func Tracer(strace, record, program string) string {
-	return fmt.Sprintf("#!/bin/sh\nexec '%s' -D -f --seccomp-bpf -y -ttt -s 0 -e signal=none -e 'trace=%s' -o '%s' '%s' \"$@\"\n",
-		strace, calls, record, program)
+	return fmt.Sprintf("#!/bin/sh\nexec '%s' -D -f --seccomp-bpf -y -ttt -s 0 -e signal=none -e 'trace=%s' "+
+		"-o '%s' '%s' \"$@\"\n", strace, calls, record, program)
 }
 
 const calls = "write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync"
