@@ -72,7 +72,8 @@ func New(cfg Config, deps Deps) (*Cache, error) {
 		return nil, fmt.Errorf("keycache: %w", err)
 	}
 	k := &Cache{
-		issuer: cfg.Issuer, bus: deps.Bus, log: deps.Log, clock: deps.Clock, seen: deps.Seen, unknown: make(chan struct{}, 1), verified: cache,
+		issuer: cfg.Issuer, bus: deps.Bus, log: deps.Log, clock: deps.Clock, seen: deps.Seen,
+		unknown: make(chan struct{}, 1), verified: cache,
 	}
 	if k.seen == nil {
 		k.seen = func() uint64 { return 0 }
