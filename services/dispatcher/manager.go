@@ -81,7 +81,7 @@ func (m *manager) look(ctx context.Context) {
 
 // one starts or ends the courier of a destination.
 func (m *manager) one(ctx context.Context, k ref, rec catalog.Record[proto.Destination], now time.Time) {
-	state := m.states.find(k)
+	state := m.states.Find(k.account, k.id)
 	m.seen.note(k, &state, now)
 	if r := m.running[k]; r != nil {
 		if rec.Revision != r.rec.Revision {
@@ -135,7 +135,8 @@ func (m *manager) collect(k ref, r *running, now time.Time) bool {
 
 // clean deletes the states of deleted destinations. It waits, because a view of the configuration may lag behind.
 func (m *manager) clean(ctx context.Context, wanted map[ref]bool, now time.Time) {
-	for k, revision := range m.states.revisions() {
+	for r, revision := range m.states.Revisions() {
+		k := ref{r.Account, r.ID}
 		if wanted[k] || m.running[k] != nil {
 			delete(m.orphans, k)
 			continue

@@ -90,7 +90,7 @@ func (s *Service) load() (all, failing int, lag float64) {
 func (s *Service) disabled() float64 {
 	n := 0
 	for _, rec := range s.catalog.AllDestinations() {
-		state := s.states.find(ref{rec.Account, rec.Value.ID})
+		state := s.states.Find(rec.Account, rec.Value.ID)
 		if !rec.Value.Paused && state.IsDisabled(rec.Revision) {
 			n++
 		}

@@ -13,6 +13,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/deliveries"
 	"plumbline.dev/services/internal/egress"
 	"plumbline.dev/services/internal/lifecycle"
 )
@@ -38,7 +39,7 @@ type Service struct {
 	metrics    *metrics
 	identities []age.Identity
 	catalog    *catalog.Catalog
-	states     *states
+	states     *deliveries.View
 	sender     *sender
 	id         proto.ID      // of this process, as the owner of destinations
 	ended      chan struct{} // a courier ended
@@ -56,7 +57,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("dispatcher: %w", err)
 	}
 	s := &Service{cfg: cfg, bus: deps.Bus, log: deps.Log, clock: deps.Clock, identities: deps.Identities,
-		catalog: catalog.New(deps.Bus, topology.KindDestination, topology.KindCheck), states: newStates(deps.Bus),
+		catalog: catalog.New(deps.Bus, topology.KindDestination, topology.KindCheck), states: deliveries.New(deps.Bus),
 		sender: &sender{client: client, clock: deps.Clock, timeout: cfg.timeout}, id: proto.NewID(),
 		ended: make(chan struct{}, 1)}
 	if s.metrics, err = newMetrics(deps.Metrics, s); err != nil {

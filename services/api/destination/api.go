@@ -12,6 +12,7 @@ import (
 	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/deliveries"
 )
 
 // Config configures the API of destinations.
@@ -27,14 +28,14 @@ type Config struct {
 type API struct {
 	cfg    Config
 	store  *store.Store
-	states *states
+	states *deliveries.View
 	kind   *resource.Kind[proto.Destination, *proto.Destination]
 	served resource.Parts
 }
 
 // New returns the API of destinations. Call it before the store runs.
 func New(cfg Config, s *store.Store) *API {
-	a := &API{cfg: cfg, store: s, states: newStates(s.Conn)}
+	a := &API{cfg: cfg, store: s, states: deliveries.New(s.Conn)}
 	a.kind = a.newKind()
 	a.served = resource.Parts{{Register: a.register, Routes: a.routes, Operations: a.operations, Schemas: schemas}}
 	a.served.Register()

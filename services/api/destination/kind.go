@@ -40,7 +40,7 @@ func (s *API) newKind() *resource.Kind[proto.Destination, *proto.Destination] {
 		Decode: s.decode,
 		View:   func(a proto.Account, d *proto.Destination) any { return s.view(a, d) },
 		Basis: func(r catalog.Record[proto.Destination]) store.Basis {
-			return store.Basis{s.states.revision(r.Account, r.Value.ID)}
+			return store.Basis{s.states.Revision(r.Account, r.Value.ID)}
 		},
 		Doc: openapi.Resource{
 			One: "a destination", Many: "destinations, the oldest first", View: openapi.Ref("Destination"),

@@ -85,7 +85,7 @@ func viewConfig(d *proto.Destination) configView {
 }
 
 func (s *API) view(a proto.Account, d *proto.Destination) destinationView {
-	state := s.states.find(a, d.ID)
+	state := s.states.Find(a, d.ID)
 	v := destinationView{viewConfig(d), stateView{Status: statusOf(d, &state),
 		WaitingSince: v4.Timestamp(state.WaitingSince), Attempts: state.Attempts, NextAt: v4.Timestamp(state.NextAt),
 		LastError: state.LastError, LastStatus: state.LastStatus, LastErrorAt: v4.Timestamp(state.LastErrorAt),
