@@ -59,7 +59,7 @@ func usageOf(info *jetstream.StreamInfo) Usage {
 			}
 		}
 	}
-	// The operator writes the note. What is no number is another version's.
+	// The operator writes the note. A note of another version may not be a number.
 	seq, err := strconv.ParseUint(info.Config.Metadata[topology.NoteUnreadable], 10, 64)
 	if err == nil && seq >= info.State.FirstSeq && u.Messages > 0 {
 		u.Unreadable = seq

@@ -108,7 +108,7 @@ func policyPath(r *frame.Request) string {
 	return "/policies/" + r.PathValue("policy")
 }
 
-// bodyOf returns the policy that the form describes. What is wrong is noted in the form.
+// bodyOf returns the policy that the form describes. The form shows each problem.
 func bodyOf(f *frame.Form, n names) map[string]any {
 	body := map[string]any{"name": f.Value("name"), "decision": f.Value("decision")}
 	for _, l := range lists {

@@ -79,7 +79,7 @@ func page(r *frame.Request, d *detail, status int) error {
 		Crumbs: []frame.Crumb{crumb}})
 }
 
-// copies returns the destination as the tools would save it. What is sealed is left out, or in a file.
+// copies returns the destination as the tools would save it. Sealed members are left out, or are in a file.
 func copies(r *frame.Request, d *client.EventDestination, members client.Object) []copyas.Text {
 	words := []string{"destination", "create", "--name", d.Name, "--hook-url-file", "url", "--secret-file", "secret"}
 	for _, h := range d.Headers {

@@ -109,8 +109,8 @@ func formOf(d *client.EventDestination, revision string) *frame.Form {
 	return f
 }
 
-// bodyOf returns the destination that the form describes. Of a stored one, members that the form does not have stay.
-// What is wrong is noted in the form.
+// bodyOf returns the destination that the form describes. The other members of a
+// stored one stay as they are. The form shows each problem.
 func bodyOf(f *frame.Form, stored client.Object, d *client.EventDestination) client.Object {
 	body := maps.Clone(stored)
 	if body == nil {

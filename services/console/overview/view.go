@@ -15,7 +15,7 @@ import (
 type view struct {
 	*client.Dashboard
 	Holds     []client.Hold
-	Waiting   []client.Hold // that nobody has decided about
+	Waiting   []client.Hold // undecided
 	Cards     []card
 	More      int // checks without a card
 	All       bool

@@ -25,7 +25,7 @@ const (
 	mostFind = 5                // devices
 	readTime = 5 * time.Second  // for the API to answer
 	listAge  = 15 * time.Second // for which the lists of a person are kept
-	maxLists = 200              // people whose lists are kept
+	maxLists = 200              // lists kept, one for each person
 )
 
 // Register adds the palette's route.
